@@ -1,0 +1,88 @@
+"""What can go wrong, in two kinds.
+
+ImgscanError              no result was possible; ends the command
+  UsageError              the request itself is wrong                        exit code 2
+  SourceError             the image could not be got                         exit code 3
+    SourceUnavailable     no engine or registry answers
+    ImageNotFound         the source answers, and does not have the image
+    AccessDenied          the source answers, and refuses
+    PlatformNotFound      the image exists, but not for the wanted platform
+    InvalidImage          what was found is not an image, or nothing of it can be read
+
+Problem                   a blind spot inside a result; travels in the report
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ImgscanError(Exception):
+    """No result was possible.
+
+    `message` has the fact, `tip` the next step (empty when there is none to give).
+    """
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, tip: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.tip = tip
+
+
+class UsageError(ImgscanError):
+    """The request is wrong: an option, a reference, a config, a baseline or a rules file."""
+
+    exit_code = 2
+
+
+class SourceError(ImgscanError):
+    """The image could not be got."""
+
+
+class SourceUnavailable(SourceError):
+    """No engine or registry answers where one was expected."""
+
+
+class ImageNotFound(SourceError):
+    """The source answers and does not have the image."""
+
+
+class AccessDenied(SourceError):
+    """The source answers and refuses: credentials are missing or not enough."""
+
+
+class PlatformNotFound(SourceError):
+    """The image exists, but not for the wanted platform."""
+
+
+class InvalidImage(SourceError):
+    """What was found is not an image, or nothing of it can be read."""
+
+
+class Effect(StrEnum):
+    """What a problem means for the promise that everything was read."""
+
+    INCOMPLETE = "incomplete"
+    """Promised evidence was not read (truncation, mismatch, budget): exit code 3."""
+    OPAQUE = "opaque"
+    """Unreadable by nature (encrypted, foreign, unsupported): listed, exit code unchanged."""
+    NOTE = "note"
+    """Everything was read, and something about it is odd."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A blind spot or an oddity inside a result.
+
+    `code` is stable and kebab-case; `message` never holds a secret; `path` has no leading slash;
+    `layer` counts from 0, base first, and is None in a LayerScan, which knows no image.
+    """
+
+    code: str
+    message: str
+    effect: Effect = Effect.NOTE
+    path: str | None = None
+    layer: int | None = None

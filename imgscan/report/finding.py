@@ -1,0 +1,178 @@
+"""A finding: one rule that holds at one place, with the evidence for it. No secret is in it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import total_ordering
+
+from imgscan.evidence import Confidence, Validation
+
+
+@total_ordering
+class Severity(StrEnum):
+    """How bad; ordered, worst last in `list(Severity)`."""
+
+    NONE = "none"
+    INFO = "info"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for none to 5 for critical."""
+        return list(Severity).index(self)
+
+    def __lt__(self, other: object) -> bool:
+        if not isinstance(other, Severity):
+            return NotImplemented
+        return self.rank < other.rank
+
+
+class Family(StrEnum):
+    """The part of a rule id before the slash."""
+
+    ROOT_USER = "root-user"
+    FILE_SECRET = "file-secret"
+    ENV_SECRET = "env-secret"
+    HISTORY_SECRET = "history-secret"
+    LABEL_SECRET = "label-secret"
+    CONFIG_SECRET = "config-secret"
+    ATTESTATION_SECRET = "attestation-secret"
+    SENSITIVE_FILE = "sensitive-file"
+    BUILD_TOOL = "build-tool"
+    SETUID_FILE = "setuid-file"
+    ACCOUNT = "account"
+    HEALTHCHECK = "healthcheck"
+    IMAGE_HYGIENE = "image-hygiene"
+    LAYER_ANOMALY = "layer-anomaly"
+    CONTAINER = "container"
+
+
+class LocationKind(StrEnum):
+    """What a location points into."""
+
+    FILE = "file"
+    HISTORY = "history"
+    CONFIG = "config"
+    ATTESTATION = "attestation"
+    IMAGE = "image"
+    CONTAINER = "container"
+
+
+class Origin(StrEnum):
+    """Whether a layer is the base image's or the image's own: a label, never a filter."""
+
+    BASE = "base"
+    OWN = "own"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is looked for, why it matters and what to do. `id` is `family/kind`."""
+
+    id: str
+    title: str
+    severity: Severity
+    explanation: str
+    remediation: str
+
+    @property
+    def family(self) -> Family:
+        return Family(self.id.partition("/")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a finding is; only the fields of its kind are set.
+
+    `path` without leading slash; `layer` and `history` from 0; `line` from 1; `offset` in bytes from the
+    file's first; `pointer` is an RFC 6901 JSON pointer into the config.
+    """
+
+    kind: LocationKind
+    path: str | None = None
+    inner_path: str | None = None
+    layer: int | None = None
+    line: int | None = None
+    offset: int | None = None
+    history: int | None = None
+    pointer: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FindingFate:
+    """What became of the file version a finding is in: state `present|deleted|overwritten|rewritten`.
+
+    `layer` and `instruction` are the ones that removed or replaced it, None for `present`.
+    """
+
+    state: str
+    layer: int | None = None
+    instruction: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddedBy:
+    """The step that brought something in; `history` and `instruction` are None where history does not match."""
+
+    layer: int | None
+    history: int | None
+    instruction: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSighting:
+    """The secret of a finding, without the secret.
+
+    `key` is the cache-local HMAC that groups equal secrets and never leaves the process; `id` is what reports show.
+    `state` is that of its most alive sighting; `sightings` counts the findings that share it.
+    `value` is set under --show-secrets alone.
+    """
+
+    kind: str
+    redacted: str
+    key: bytes = field(repr=False)
+    name: str | None = None
+    validation: Validation = Validation.NONE
+    id: str = ""
+    sightings: int = 1
+    state: str = "present"
+    readable_by_user: bool | None = None
+    value: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule that holds at one place of an image."""
+
+    rule: Rule
+    location: Location
+    message: str
+    severity: Severity
+    confidence: Confidence = Confidence.HIGH
+    fate: FindingFate | None = None
+    added_by: AddedBy | None = None
+    origin: Origin = Origin.UNKNOWN
+    secret: SecretSighting | None = None
+    remediation: str = ""
+    ordinal: int = 0
+    """Tells findings apart that share rule, place and name: their order, from 0."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity over rebuilds: rule, place, name and ordinal; no secret material, no layer, no line."""
+        place = self.location
+        parts = (
+            self.rule.id,
+            place.path or place.pointer or str(place.kind),
+            place.inner_path or "",
+            (self.secret.name if self.secret else None) or place.name or "",
+            str(self.ordinal),
+        )
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:24]

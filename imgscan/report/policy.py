@@ -1,0 +1,35 @@
+"""The policy that judges findings: which count, and which fail a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imgscan.report.finding import Finding, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """A finding set aside, with the reason (`placeholder`, `ignored`, `baseline`, ...) and who says so."""
+
+    finding: Finding
+    reason: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a user wants to know of and fail on. `fail_on` NONE means that nothing fails a run."""
+
+    fail_on: Severity = Severity.HIGH
+    families: tuple[str, ...] = ()
+    """Families to report; empty means all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Findings after judgement, in report order: worst first, then by place."""
+
+    open: tuple[Finding, ...]
+    suppressed: tuple[Suppressed, ...] = ()
+    failed: bool = False
+    """Whether an open finding is at or above `Policy.fail_on`."""

@@ -1,0 +1,146 @@
+"""The report on one image: everything a renderer needs, already redacted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from imgscan.errors import Effect, Problem
+from imgscan.evidence import Skip
+from imgscan.report.finding import Origin
+from imgscan.report.policy import Verdict
+
+
+class ToolClass(StrEnum):
+    """What a program found in the image is for; `counted` says whether the contract counts it as a build tool."""
+
+    COMPILER = "compiler"
+    LINKER = "linker"
+    BUILD_SYSTEM = "build system"
+    PACKAGE_MANAGER = "package manager"
+    LANGUAGE_INSTALLER = "language installer"
+    VERSION_CONTROL = "version control"
+    DOWNLOADER = "downloader"
+    REMOTE_SHELL = "remote shell"
+    NETWORK_TOOL = "network tool"
+    DEBUGGER = "debugger"
+    CONTAINER_CLI = "container CLI"
+    CLOUD_CLI = "cloud CLI"
+    EDITOR = "editor"
+    SHELL = "shell"
+
+    @property
+    def counted(self) -> bool:
+        """Compilers, linkers, build systems, package managers, language installers, version control, downloaders."""
+        return self in _COUNTED
+
+
+_COUNTED = frozenset(
+    {
+        ToolClass.COMPILER,
+        ToolClass.LINKER,
+        ToolClass.BUILD_SYSTEM,
+        ToolClass.PACKAGE_MANAGER,
+        ToolClass.LANGUAGE_INSTALLER,
+        ToolClass.VERSION_CONTROL,
+        ToolClass.DOWNLOADER,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program present in the final file system. `path` without leading slash; `size` in bytes of its target."""
+
+    name: str
+    tool_class: ToolClass
+    path: str
+    layer: int
+    instruction: str | None
+    package: str | None
+    size: int
+    origin: Origin
+    usable: bool
+    """Whether the configured user may execute it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """A layer as reports show it; `size` is uncompressed, in bytes, None where it was not read."""
+
+    index: int
+    diff_id: str
+    digest: str | None
+    size: int | None
+    history: int | None
+    instruction: str | None
+    origin: Origin = Origin.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """A history step as reports show it: redacted."""
+
+    index: int
+    layer: int | None
+    created: str
+    created_by: str
+    instruction: str
+    build_args: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """The image as reports show it."""
+
+    reference: str
+    source: str
+    platform: str
+    image_id: str
+    manifest_digest: str | None
+    created: str
+    size: int
+    layers: tuple[LayerRow, ...]
+    history: tuple[HistoryRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The answers at a glance; counts as report-contract.md defines them."""
+
+    runs_as_root: bool
+    user: str
+    secrets: int
+    secrets_deleted: int
+    build_tools: int
+    build_tool_bytes: int
+    dead_bytes: int
+    healthcheck: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageLedger:
+    """What was read of all layers together: `scanned` plus the counts of `skipped` is `members`."""
+
+    members: int
+    scanned: int
+    skipped: tuple[Skip, ...]
+    opaque: tuple[Skip, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is known of one image. Every string in it is redacted."""
+
+    image: ImageRow
+    summary: Summary
+    verdict: Verdict
+    tools: tuple[Tool, ...]
+    coverage: CoverageLedger
+    problems: tuple[Problem, ...]
+
+    @property
+    def complete(self) -> bool:
+        """False when promised evidence was not read: exit code 3."""
+        return not any(problem.effect is Effect.INCOMPLETE for problem in self.problems)

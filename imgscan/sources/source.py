@@ -16,6 +16,11 @@ from imgscan.image.image import Image, Platform
 class LayerVisitor(Protocol):
     """What the pipeline lends to a source whose blobs can be read only once, in the order they come."""
 
+    @property
+    def opens_layers(self) -> bool:
+        """False at depth CONFIG: no layer is wanted, so a source need not fetch any."""
+        ...
+
     def scan(self, stream: Readable, name: str) -> LayerScan | None:
         """Scan a layer-like blob to its end; None where the plan opens no layer (the blob is drained all the same)."""
         ...

@@ -1,0 +1,199 @@
+"""An engine's image put together: from the cache, from the engine's words alone, or from a save while it streams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from imgscan.errors import Effect, InvalidImage, Problem, SourceError
+from imgscan.evidence import LayerScan
+from imgscan.image.blob import BlobRef, MissingBlob, Readable, StreamedBlob
+from imgscan.image.history import join_history
+from imgscan.image.image import Image, Layer, SourceKind
+from imgscan.image.oci import parse_config
+from imgscan.sources.archive_stream import read_archive_stream
+from imgscan.sources.engine_answers import Described, config_document
+from imgscan.sources.source import LayerVisitor, Opened, PlatformRequest, Request
+from imgscan.sources.watched_stream import WatchedStream
+
+DRAIN_BYTES = 1 << 20
+
+FromEngine = Callable[[], Sequence[Mapping[str, Any]]]
+
+
+def from_cache(found: Described, visitor: LayerVisitor) -> Opened | None:
+    """The image without a save: its config blob and all layers the plan opens are in the cache. Else None."""
+    blob = visitor.cached_config(found.image_id)
+    if blob is None:
+        return None
+    scans: dict[BlobRef, LayerScan] = {}
+    blobs: list[BlobRef] = []
+    for diff_id in found.diff_ids:
+        scan = visitor.cached(diff_id) if visitor.opens_layers else None
+        if scan is None and visitor.opens_layers:
+            return None
+        ref = StreamedBlob(diff_id, scan.size if scan else 0)
+        blobs.append(ref)
+        if scan:
+            scans[ref] = scan
+    image = _image(found, blob, blobs)
+    # The engine's claim and the verified blob must tell of the same layers, else the save decides.
+    return Opened(images=(image,), scans=scans) if image.config.diff_ids == found.diff_ids else None
+
+
+def from_config(found: Described, history: Sequence[Mapping[str, Any]]) -> Opened:
+    """The image as far as a plan that opens no layer needs it: in the engine's words, and said to be so."""
+    image = _image(found, config_document(found, history), [StreamedBlob(diff_id, 0) for diff_id in found.diff_ids])
+    return Opened(images=(replace(image, problems=(*image.problems, _from_api(found))),))
+
+
+def from_save(
+    stream: WatchedStream, found: Described, request: Request, visitor: LayerVisitor, history: FromEngine
+) -> Opened:
+    """The image from the engine's save, scanned as it streams.
+
+    Where the save breaks off, the layers that came are kept: their computed diff_ids say which of the layers
+    the engine named they are. The rest is missing, and the result incomplete.
+    """
+    keeper = _Keeper(visitor, stream, found.size)
+    try:
+        opened = read_archive_stream(
+            keeper, keeper, _of_one_platform(request, found), reference=found.reference, source=SourceKind.DOCKER
+        )
+        while keeper.read(DRAIN_BYTES):  # an engine's error comes after the tar
+            pass
+    except SourceError:
+        if stream.failure is None:
+            raise
+        opened = Opened(images=())
+    images = tuple(
+        replace(image, reference=found.reference, source=SourceKind.DOCKER, tags=found.tags)
+        for image in opened.images
+        if request.platforms.all or image.config.diff_ids == found.diff_ids
+    )
+    if images:
+        lost = () if stream.failure is None else (_interrupted(stream.failure, len(found.diff_ids), found),)
+        return replace(opened, images=images, problems=(*opened.problems, *lost))
+    if stream.failure is None:
+        raise InvalidImage(
+            f"the engine saved an image with other layers than it says {found.reference} has",
+            tip="scan it once more; if that is the same: docker save IMAGE | imgscan inspect -",
+        )
+    return _salvage(stream.failure, found, keeper.scans, visitor, history)
+
+
+def _salvage(
+    failure: SourceError,
+    found: Described,
+    came: Sequence[tuple[str, LayerScan]],
+    visitor: LayerVisitor,
+    history: FromEngine,
+) -> Opened:
+    by_diff_id = {scan.diff_id: (StreamedBlob(name, scan.size), scan) for name, scan in came}
+    blobs: list[BlobRef] = []
+    scans: dict[BlobRef, LayerScan] = {}
+    for diff_id in found.diff_ids:
+        if diff_id in by_diff_id:
+            ref, scan = by_diff_id[diff_id]
+            blobs.append(ref)
+            scans[ref] = scan
+        else:
+            blobs.append(MissingBlob(diff_id, failure.message))
+    problems = [_interrupted(failure, sum(not isinstance(blob, MissingBlob) for blob in blobs), found)]
+    config = visitor.cached_config(found.image_id)
+    if config is None:
+        try:
+            steps = history()
+        except SourceError as error:  # an engine that died does not tell this either
+            steps = ()
+            problems.append(Problem("no-history", error.message, Effect.INCOMPLETE))
+        config = config_document(found, steps)
+        problems.append(_from_api(found))
+    return Opened(
+        images=(_image(found, config, blobs),),
+        scans=scans,
+        unreferenced=tuple((name, scan) for name, scan in came if scan.diff_id not in found.diff_ids),
+        problems=tuple(problems),
+    )
+
+
+def _image(found: Described, config_blob: bytes, blobs: Sequence[BlobRef]) -> Image:
+    config, problems = parse_config(config_blob, found.image_id)
+    joined = join_history(config, len(blobs))
+    return Image(
+        reference=found.reference,
+        source=SourceKind.DOCKER,
+        config=config,
+        layers=tuple(
+            Layer(index, diff_id, blob, step=joined.by_layer.get(index))
+            for index, (diff_id, blob) in enumerate(zip(found.diff_ids, blobs, strict=True))
+        ),
+        steps=joined.steps,
+        tags=found.tags,
+        problems=(*problems, *joined.problems),
+    )
+
+
+def _of_one_platform(request: Request, found: Described) -> Request:
+    """The request to read the save with: of a store that may give several images, the one described."""
+    if request.platforms.all:
+        return request
+    several = "Descriptor" in found.document  # only an engine with the containerd store says that
+    return replace(request, platforms=PlatformRequest(platform=found.platform) if several else PlatformRequest())
+
+
+def _interrupted(failure: SourceError, read: int, found: Described) -> Problem:
+    return Problem(
+        "save-interrupted",
+        f"{failure.message}; {read} of {len(found.diff_ids)} layers were read whole",
+        Effect.INCOMPLETE,
+    )
+
+
+def _from_api(found: Described) -> Problem:
+    return Problem(
+        "config-from-api",
+        f"the config of {found.reference} is what the engine's API tells, not the config blob: authors of steps are "
+        "missing, and which steps made a layer is inferred",
+    )
+
+
+class _Keeper:
+    """Stands between the archive's reader and the pipeline: keeps the scans, tells the progress of the stream."""
+
+    def __init__(self, visitor: LayerVisitor, stream: Readable, expected: int) -> None:
+        self.scans: list[tuple[str, LayerScan]] = []
+        self._visitor = visitor
+        self._stream = stream
+        self._expected = expected
+        self._done = 0
+
+    @property
+    def opens_layers(self) -> bool:
+        return self._visitor.opens_layers
+
+    def read(self, size: int, /) -> bytes:
+        data = self._stream.read(size)
+        self._done += len(data)
+        if data:
+            self._visitor.progress("save", self._done, max(self._expected, self._done))
+        return data
+
+    def scan(self, stream: Readable, name: str) -> LayerScan | None:
+        scan = self._visitor.scan(stream, name)
+        if scan is not None:
+            self.scans.append((name, scan))
+        return scan
+
+    def cached(self, diff_id: str) -> LayerScan | None:
+        return self._visitor.cached(diff_id)
+
+    def cached_config(self, image_id: str) -> bytes | None:
+        return self._visitor.cached_config(image_id)
+
+    def keep_config(self, image_id: str, blob: bytes) -> None:
+        self._visitor.keep_config(image_id, blob)
+
+    def progress(self, what: str, done: int, total: int | None) -> None:
+        self._visitor.progress(what, done, total)

@@ -5,22 +5,27 @@ To add one: write its file, add its line to EXTRACTORS. `version` rises whenever
 
 from __future__ import annotations
 
-from typing import Protocol
+from imgscan.layers.extractors.accounts import AccountsExtractor
+from imgscan.layers.extractors.apk import ApkExtractor
+from imgscan.layers.extractors.dpkg import DpkgExtractor
+from imgscan.layers.extractors.extractor import Extractor, Row
+from imgscan.layers.extractors.npm_packages import NpmPackagesExtractor
+from imgscan.layers.extractors.os_release import OsReleaseExtractor
+from imgscan.layers.extractors.python_packages import PythonPackagesExtractor
+from imgscan.layers.extractors.rpm import RpmExtractor
+from imgscan.layers.extractors.script import ScriptExtractor
+from imgscan.layers.extractors.sensitive import SensitiveExtractor
 
-Row = tuple[str | int | None, ...]
+__all__ = ["EXTRACTORS", "Extractor", "Row"]
 
-
-class Extractor(Protocol):
-    """Turns the whole content of one kind of file into rows of plain values, never secrets."""
-
-    name: str
-    version: int
-    paths: str
-    """A regular expression (bytes semantics, re.ASCII) that the member's whole path must match."""
-
-    def extract(self, path: str, data: bytes) -> tuple[Row, ...]:
-        """Rows for one file; raises ValueError where the file is not what its path says."""
-        ...
-
-
-EXTRACTORS: tuple[Extractor, ...] = ()
+EXTRACTORS: tuple[Extractor, ...] = (
+    AccountsExtractor(),
+    OsReleaseExtractor(),
+    DpkgExtractor(),
+    ApkExtractor(),
+    RpmExtractor(),
+    PythonPackagesExtractor(),
+    NpmPackagesExtractor(),
+    SensitiveExtractor(),
+    ScriptExtractor(),
+)

@@ -1,0 +1,126 @@
+"""Packages of Red Hat, SUSE and their children: rpm's database in its three forms, without librpm.
+
+A database is a container of header blobs, one a package: SQLite (rpmdb.sqlite, since rpm 4.16), NDB (Packages.db,
+SUSE) or Berkeley DB (Packages, before). The containers are read by rpm_containers.py, the headers here
+(rpm's lib/header.c: index length, data length, 16-byte index entries, data; all big-endian).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from imgscan.evidence import decode
+from imgscan.layers.extractors.extractor import Row, bounded, is_program
+from imgscan.layers.extractors.rpm_containers import header_blobs
+
+_NAME, _VERSION, _RELEASE, _EPOCH, _VENDOR, _ARCHITECTURE = 1000, 1001, 1002, 1003, 1011, 1022
+_OLD_FILE_NAMES, _DIRECTORY_INDEXES, _BASE_NAMES, _DIRECTORY_NAMES = 1027, 1116, 1117, 1118
+_WANTED = frozenset(
+    {
+        _NAME,
+        _VERSION,
+        _RELEASE,
+        _EPOCH,
+        _VENDOR,
+        _ARCHITECTURE,
+        _OLD_FILE_NAMES,
+        _DIRECTORY_INDEXES,
+        _BASE_NAMES,
+        _DIRECTORY_NAMES,
+    }
+)
+_INT32, _STRING, _STRING_ARRAY, _I18N_STRING = 4, 6, 8, 9
+_MAX_ENTRIES = 65_536  # index entries of one header; rpm's own limit (hdrchkTags)
+_MAX_FILES = 500_000  # names of one package; the largest known have about 100,000
+
+Value = list[int] | list[bytes]
+
+
+class RpmExtractor:
+    """Rows ("package", name, version-release with epoch, architecture, vendor) and ("file", package, path).
+
+    Only files in program directories are kept.
+    """
+
+    name = "rpm"
+    version = 1
+    paths = r"(?:var/lib/rpm|usr/lib/sysimage/rpm|usr/share/rpm)/(?:rpmdb\.sqlite|Packages(?:\.db)?)"
+    max_size = 512 << 20
+
+    def extract(self, path: str, data: bytes) -> tuple[Row, ...]:
+        try:
+            return bounded(row for blob in header_blobs(data) for row in _rows(blob))
+        except (struct.error, IndexError) as error:
+            raise ValueError(f"rpm database ends early: {error}") from None
+
+
+def _rows(blob: bytes) -> Iterator[Row]:
+    tags = _tags(blob)
+    name = _first(tags, _NAME)
+    if not name:
+        return
+    version = f"{_first(tags, _VERSION)}-{_first(tags, _RELEASE)}"
+    epoch = _first(tags, _EPOCH)
+    yield (
+        "package",
+        name,
+        f"{epoch}:{version}" if epoch else version,
+        _first(tags, _ARCHITECTURE),
+        _first(tags, _VENDOR),
+    )
+    for path in _paths(tags):
+        if is_program(path):
+            yield ("file", name, path)
+
+
+def _paths(tags: dict[int, Value]) -> Iterator[str]:
+    directories = tags.get(_DIRECTORY_NAMES, [])
+    for base, index in zip(tags.get(_BASE_NAMES, []), tags.get(_DIRECTORY_INDEXES, []), strict=False):
+        if isinstance(base, bytes) and isinstance(index, int) and index < len(directories):
+            directory = directories[index]
+            if isinstance(directory, bytes):
+                yield decode(directory + base).lstrip("/")
+    for path in tags.get(_OLD_FILE_NAMES, []):
+        if isinstance(path, bytes):
+            yield decode(path).lstrip("/")
+
+
+def _first(tags: dict[int, Value], tag: int) -> str:
+    values = tags.get(tag)
+    if not values:
+        return ""
+    return decode(values[0]) if isinstance(values[0], bytes) else str(values[0])
+
+
+def _tags(blob: bytes) -> dict[int, Value]:
+    """The wanted tags of a header; entries that point outside of it are left out."""
+    count, length = struct.unpack_from(">II", blob)
+    if count > _MAX_ENTRIES:
+        raise ValueError(f"rpm header with {count} entries")
+    start = 8 + 16 * count
+    store = blob[start : start + length]
+    tags: dict[int, Value] = {}
+    for index in range(count):
+        tag, kind, offset, number = struct.unpack_from(">IIiI", blob, 8 + 16 * index)
+        if tag in _WANTED and tag not in tags and 0 <= offset <= len(store):
+            tags[tag] = _value(store, kind, offset, min(number, _MAX_FILES))
+    return tags
+
+
+def _value(store: bytes, kind: int, offset: int, count: int) -> Value:
+    if kind == _INT32:
+        count = min(count, (len(store) - offset) // 4)
+        return list(struct.unpack_from(f">{count}I", store, offset))
+    if kind == _STRING:
+        count = 1
+    if kind in (_STRING, _STRING_ARRAY, _I18N_STRING):
+        strings: list[bytes] = []
+        while len(strings) < count:
+            end = store.find(b"\0", offset)
+            if end < 0:
+                break
+            strings.append(store[offset:end])
+            offset = end + 1
+        return strings
+    return []

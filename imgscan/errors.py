@@ -86,3 +86,37 @@ class Problem:
     effect: Effect = Effect.NOTE
     path: str | None = None
     layer: int | None = None
+
+
+class ProblemLog:
+    """Problems in the order they come, capped by code and layer: a hostile layer has a million of them."""
+
+    def __init__(self, cap: int = 20) -> None:
+        self._cap = cap
+        self._problems: list[Problem] = []
+        self._more: dict[tuple[str, Effect, int | None], int] = {}
+        self._counts: dict[tuple[str, Effect, int | None], int] = {}
+
+    def add(
+        self,
+        code: str,
+        message: str,
+        effect: Effect = Effect.NOTE,
+        *,
+        path: str | None = None,
+        layer: int | None = None,
+    ) -> None:
+        kind = (code, effect, layer)
+        count = self._counts[kind] = self._counts.get(kind, 0) + 1
+        if count <= self._cap:
+            self._problems.append(Problem(code, message, effect, path, layer))
+        else:
+            self._more[kind] = count - self._cap
+
+    def all(self) -> tuple[Problem, ...]:
+        """The first of each kind, and for the others their number."""
+        more = (
+            Problem(code, f"{count:,} more of these", effect, layer=layer)
+            for (code, effect, layer), count in self._more.items()
+        )
+        return (*self._problems, *more)

@@ -283,6 +283,8 @@ class LayerScan:
     """Computed digest of the blob as stored; equal to `diff_id` for an uncompressed blob."""
     size: int
     """Uncompressed bytes read."""
+    stored_size: int
+    """Bytes of the blob as stored."""
     plan: str
     """Fingerprint of the plan it answers."""
     members: MemberTable

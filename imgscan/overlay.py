@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from imgscan.errors import Problem
+from imgscan.errors import Problem, ProblemLog
 from imgscan.evidence import LayerScan, Member, MemberKind, MemberTable, decode, encode
 
 
@@ -67,7 +67,6 @@ _NO_FILE = frozenset({MemberKind.WHITEOUT, MemberKind.OPAQUE_WHITEOUT, MemberKin
 _TAIL = struct.Struct(">HHI")
 _ALIVE = {FateKind.PRESENT: 2, FateKind.REWRITTEN: 1, FateKind.OVERWRITTEN: 0, FateKind.DELETED: 0}
 _MAX_LINKS = 255  # symlinks followed before a path counts as a loop; Linux stops at 40
-_MAX_PROBLEMS = 50  # of one code; the rest is one line with their number
 
 
 class Overlay:
@@ -88,7 +87,7 @@ class Overlay:
         self._order = array("Q")
         self._contents: dict[int, int] = {}
         self._hard_linked: dict[int, Fate] = {}
-        self._problems = _ProblemList()
+        self._problems = ProblemLog()
         _Stacker(self).run()
 
     @property
@@ -349,17 +348,17 @@ class _Stacker:
         self, path: bytes, files: list[tuple[int, int]], whiteouts: list[int], opaques: list[int], *, below: bool
     ) -> None:
         name = decode(path.replace(b"\0", b"/"))
-        problems = self._overlay._problems
+        add = self._overlay._problems.add
         for layer in sorted({*whiteouts, *opaques}):
             if layer == 0:
-                problems.add("marker-in-base-layer", "a whiteout in the base layer hides nothing", name, layer)
+                add("marker-in-base-layer", "a whiteout in the base layer hides nothing", path=name, layer=layer)
         lowest = min((entry[0] for entry in files), default=None)
         for layer in whiteouts:
             if layer and not below and (lowest is None or lowest >= layer):
-                problems.add("whiteout-without-target", "a whiteout of a path that no lower layer has", name, layer)
+                add("whiteout-without-target", "a whiteout of a path that no lower layer has", path=name, layer=layer)
         for first, second in pairwise(files):
             if first[0] == second[0]:
-                problems.add("duplicate-entry", "a path is twice in one layer; the last entry counts", name, first[0])
+                add("duplicate-entry", "twice in one layer; the last entry counts", path=name, layer=first[0])
 
     def _join_hard_links(self) -> None:
         """Find the entry that holds each hard link's bytes, and the fate of contents with several names."""
@@ -447,24 +446,3 @@ def _layers_below(tables: Sequence[MemberTable], keys: list[bytes], position: in
             layers.add(layer)
         position += 1
     return layers
-
-
-class _ProblemList:
-    """Problems by code, capped: hostile layers have a million of them."""
-
-    def __init__(self) -> None:
-        self._problems: list[Problem] = []
-        self._counts: dict[tuple[str, int], int] = {}
-
-    def add(self, code: str, message: str, path: str, layer: int) -> None:
-        count = self._counts[code, layer] = self._counts.get((code, layer), 0) + 1
-        if count <= _MAX_PROBLEMS:
-            self._problems.append(Problem(code, message, path=path, layer=layer))
-
-    def all(self) -> tuple[Problem, ...]:
-        more = [
-            Problem(code, f"{count - _MAX_PROBLEMS} more of these in this layer", layer=layer)
-            for (code, layer), count in sorted(self._counts.items())
-            if count > _MAX_PROBLEMS
-        ]
-        return (*self._problems, *more)

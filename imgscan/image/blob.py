@@ -80,6 +80,13 @@ class SlicedFile:
         self._left -= count
         return count
 
+    def skip(self, size: int, /) -> int:
+        """Pass over up to `size` bytes without reading them; how many were there."""
+        there = max(0, min(size, self._left, os.fstat(self._fd).st_size - self._at))
+        self._at += there
+        self._left -= there
+        return there
+
     def close(self) -> None:
         self._file.close()
 

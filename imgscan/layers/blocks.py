@@ -1,0 +1,63 @@
+"""The uncompressed bytes of a layer as a few large buffers, each with the tail of the one before in front.
+
+Whatever straddles two blocks is whole in the second one: a nominator's match, and the window round it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imgscan.image.compression import PlainStream
+
+BLOCK_SIZE = 8 << 20
+"""Fresh bytes of a block; a multiple of 512. Below 4 MiB hand-overs between threads begin to show."""
+CARRY = 128 << 10
+"""Bytes carried over: twice the widest context a detector may ask for."""
+
+
+@dataclass(slots=True)
+class Block:
+    """`buffer[start:end]` are layer bytes; those from `fresh` on are new, and `buffer[fresh]` is at `offset`."""
+
+    buffer: bytearray
+    start: int
+    fresh: int
+    end: int
+    offset: int
+    last: bool
+
+    @property
+    def fresh_view(self) -> memoryview:
+        return memoryview(self.buffer)[self.fresh : self.end]
+
+    @property
+    def begin(self) -> int:
+        """Layer offset of `buffer[0]`, were it filled from there; adds to an index to make an offset."""
+        return self.offset - self.fresh
+
+
+class BlockReader:
+    """Fills blocks from a stream, recycling their buffers."""
+
+    def __init__(self, stream: PlainStream, block_size: int = BLOCK_SIZE) -> None:
+        self._stream = stream
+        self._size = block_size
+        self._offset = 0
+        self._free: list[bytearray] = []
+
+    def next(self, before: Block | None) -> Block:
+        """The block behind `before`; its `last` tells the end. An empty last block is possible."""
+        buffer = self._free.pop() if self._free else bytearray(CARRY + self._size)
+        carried = 0
+        if before is not None:
+            carried = min(CARRY, before.end - before.start)
+            buffer[CARRY - carried : CARRY] = memoryview(before.buffer)[before.end - carried : before.end]
+        with memoryview(buffer) as view, view[CARRY : CARRY + self._size] as fresh:
+            count = self._stream.fill(fresh)
+        block = Block(buffer, CARRY - carried, CARRY, CARRY + count, self._offset, count < self._size)
+        self._offset += count
+        return block
+
+    def recycle(self, block: Block) -> None:
+        """Give a buffer back; nobody may look at the block any more."""
+        self._free.append(block.buffer)

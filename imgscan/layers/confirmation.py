@@ -1,0 +1,180 @@
+"""From nominated places to matches: context is judged on the member's own bytes, and the secret stops here."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import replace
+
+from imgscan.errors import Effect, Problem, ProblemLog
+from imgscan.evidence import Match, decode
+from imgscan.layers.blocks import CARRY, Block
+from imgscan.secrets.confirm import merge
+from imgscan.secrets.detector import NOMINATOR_SPAN, Candidate, Detector, Nominator, Window
+from imgscan.secrets.redaction import redact, secret_key
+from imgscan.tar.walker import MemberWalker
+
+MAX_CONTEXT = CARRY // 2
+"""Most bytes a detector may ask for before or behind a nominated place."""
+
+
+class Confirmation:
+    """Confirms the nominations of one layer, block by block.
+
+    A nomination near the end of a block waits for the next one, whose carried bytes hold its whole window.
+    """
+
+    OVERLAP = NOMINATOR_SPAN
+
+    def __init__(
+        self,
+        detectors: Sequence[Detector],
+        nominators: Sequence[Nominator],
+        walker: MemberWalker,
+        key: bytes,
+        cap: int,
+    ) -> None:
+        self._table = walker.table
+        self._key = key
+        self._cap = cap
+        self._detectors = [tuple(d for d in detectors if nominator in d.nominators) for nominator in nominators]
+        self._before = [min(max(d.before for d in group), MAX_CONTEXT) for group in self._detectors]
+        self._after = [min(max(d.after for d in group), MAX_CONTEXT) for group in self._detectors]
+        self._patience = max(self._after, default=0)  # one for all, so that nominations stay in tar order
+        self._waiting: list[tuple[int, int, int]] = []  # (layer offset of the end, nominator, line)
+        self._lines = _LineCounter()
+        self._member = -1
+        self._path = ""
+        self._confirmed = 0
+        self._candidates: dict[tuple[int, int, str], tuple[Candidate, int]] = {}
+        self._matches: list[Match] = []
+        self._problems = ProblemLog()
+
+    def add(self, block: Block, found: list[tuple[int, int]]) -> None:
+        """Confirm the nominations of a block; `found` has ends counted from the block's fresh bytes."""
+        waiting, self._waiting = self._waiting, []
+        end = block.offset + block.end - block.fresh
+        nominations = [*waiting, *((block.offset + at, number, 0) for at, number in found)]
+        self._lines.enter(block)
+        for at, number, line in nominations:
+            member, start = self._member_at(at)
+            if member < 0:  # in a header, in padding or behind the end marker
+                continue
+            if line:
+                self._lines.anchor(member, at, line)
+            if not block.last and at > end - self._patience:
+                self._waiting.append((at, number, self._lines.line(block, member, start, at)))
+            else:
+                self._confirm(block, at, number, member, start)
+        self._lines.leave(block, *self._member_at(end))
+
+    def result(self) -> tuple[tuple[Match, ...], tuple[Problem, ...]]:
+        """All matches in tar order."""
+        self._close_member()
+        return tuple(self._matches), self._problems.all()
+
+    def _member_at(self, offset: int) -> tuple[int, int]:
+        """The member whose data holds the byte before `offset`, and where that data starts; -1 if there is none."""
+        offsets = self._table.data_offsets
+        member = bisect_right(offsets, offset - 1) - 1
+        if member < 0 or offset > offsets[member] + self._table.sizes[member]:
+            return -1, 0
+        return member, offsets[member]
+
+    def _confirm(self, block: Block, at: int, number: int, member: int, start: int) -> None:
+        if member != self._member:
+            self._close_member()
+            self._member, self._path, self._confirmed = member, decode(self._table.path(member)), 0
+        self._confirmed += 1
+        if self._confirmed > self._cap:
+            if self._confirmed == self._cap + 1:
+                self._problems.add(
+                    "too-many-candidates",
+                    f"more than {self._cap:,} places look like secrets; the rest was not confirmed",
+                    Effect.INCOMPLETE,
+                    path=self._path,
+                )
+            return
+        stop = start + self._table.sizes[member]
+        first = max(start, at - self._before[number])
+        last = min(stop, at + self._after[number])
+        begin = block.begin
+        data = block.buffer[first - begin : min(last - begin, block.end)].decode("latin-1")
+        window = Window(self._path, data, at - first, first == start, first + len(data) >= stop)
+        for detector in self._detectors[number]:
+            for candidate in detector.confirm(window):
+                self._keep(block, candidate, first, start)
+
+    def _keep(self, block: Block, candidate: Candidate, first: int, start: int) -> None:
+        offset = first - start + candidate.start
+        place = (offset, first - start + candidate.end, candidate.kind)
+        if place not in self._candidates:
+            line = self._lines.line(block, self._member, start, first + candidate.start)
+            self._candidates[place] = (replace(candidate, start=place[0], end=place[1]), line)
+
+    def _close_member(self) -> None:
+        """Judge what one member's nominations led to, together: one match a secret, the most specific kind wins."""
+        if not self._candidates:
+            return
+        lines = {candidate.start: line for candidate, line in self._candidates.values()}
+        for candidate in merge([candidate for candidate, _ in self._candidates.values()]):
+            line = lines[candidate.start]
+            self._matches.append(
+                Match(
+                    rule=candidate.kind,
+                    member=self._member,
+                    inner_path=None,
+                    offset=candidate.start,
+                    length=candidate.end - candidate.start,
+                    line=line,
+                    line_end=line + candidate.value.count("\n"),
+                    name=candidate.name,
+                    confidence=candidate.confidence,
+                    validation=candidate.validation,
+                    redacted=redact(candidate.value),
+                    key=secret_key(self._key, candidate.value),
+                    suppressed=candidate.suppressed,
+                )
+            )
+        self._candidates.clear()
+
+
+class _LineCounter:
+    """Line numbers of places in members, from 1. Members that span blocks are counted once a block."""
+
+    def __init__(self) -> None:
+        self._member = -1
+        self._known = (0, 0)  # (layer offset, newlines of the member before it)
+        self._open: tuple[int, int] = (-1, 0)  # member that spans into this block, newlines before its fresh bytes
+
+    def enter(self, block: Block) -> None:
+        member, lines = self._open
+        self._member, self._known = member, (block.offset, lines)
+
+    def anchor(self, member: int, offset: int, line: int) -> None:
+        """Take over a line found in the block before."""
+        self._member, self._known = member, (offset, line - 1)
+
+    def line(self, block: Block, member: int, start: int, offset: int) -> int:
+        if member != self._member:
+            self._member, self._known = member, (max(start, block.begin + block.start), 0)
+        known, lines = self._known
+        lines += _newlines(block, known, offset) if offset >= known else -_newlines(block, offset, known)
+        self._known = (offset, lines)
+        return lines + 1
+
+    def leave(self, block: Block, member: int, start: int) -> None:
+        """At the end of a block: count what of the member that goes on has passed."""
+        end = block.offset + block.end - block.fresh
+        if member < 0:
+            self._open = (-1, 0)
+        elif start >= block.offset:
+            self._open = (member, _newlines(block, start, end))
+        else:
+            before = self._open[1] if self._open[0] == member else 0
+            self._open = (member, before + _newlines(block, block.offset, end))
+
+
+def _newlines(block: Block, start: int, end: int) -> int:
+    begin = block.begin
+    return block.buffer.count(b"\n", start - begin, end - begin)

@@ -1,0 +1,223 @@
+"""The map step: one layer's bytes and a plan give one LayerScan. Pure; knows nothing of the image.
+
+Three threads a layer: one fills the next block (reading, inflating), one digests and matches, and the caller's
+walks headers and confirms. Digesting, matching and inflating release the GIL. A layer of one block is scanned
+without any.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from imgscan.errors import Effect, Problem
+from imgscan.evidence import Coverage, Depth, Fact, LayerScan, MemberTable, ScanPlan, Skip
+from imgscan.image.blob import Readable
+from imgscan.image.compression import PlainStream
+from imgscan.layers.blocks import BLOCK_SIZE, Block, BlockReader
+from imgscan.layers.confirmation import Confirmation
+from imgscan.layers.extractors import EXTRACTORS, Extractor
+from imgscan.layers.matchers.matcher import Matcher
+from imgscan.secrets.detector import Detector
+from imgscan.tar.walker import MemberWalker
+
+Progress = Callable[[int], None]
+"""Is told how many uncompressed bytes were scanned since it was last called."""
+
+
+class LayerScanner:
+    """What scans share and is dear to make: the compiled patterns, the detectors, the extractors of one plan.
+
+    `secret_key` keys the HMAC by which equal secrets are known; `matcher_cache` is a directory for the compiled
+    patterns. One scanner serves many threads.
+    """
+
+    def __init__(
+        self,
+        plan: ScanPlan,
+        detectors: Sequence[Detector],
+        *,
+        secret_key: bytes,
+        matcher_cache: Path | None = None,
+        matcher: Matcher | None = None,
+    ) -> None:
+        self.plan = plan
+        self._key = secret_key
+        self._extractors = [extractor for extractor in EXTRACTORS if extractor_id(extractor) in plan.extractors]
+        self._wanted = _alternation(self._extractors)
+        self._detectors = [detector for detector in detectors if detector_id(detector) in plan.patterns]
+        self._nominators = sorted(
+            {nominator for detector in self._detectors for nominator in detector.nominators},
+            key=lambda nominator: (nominator.pattern, nominator.caseless),
+        )
+        self._matcher = matcher or (_make_matcher(self._nominators, matcher_cache) if self._nominators else None)
+
+    def scan(self, stream: Readable, *, progress: Progress | None = None, block_size: int = BLOCK_SIZE) -> LayerScan:
+        """Read a layer once, to the end of its blob, and return all the plan asks for.
+
+        A broken layer is not an error; its scan says where the evidence ends. OSError of the stream goes through.
+        """
+        return _Run(self, stream, progress, block_size).run()
+
+    def confirmation(self, walker: MemberWalker) -> Confirmation:
+        return Confirmation(self._detectors, self._nominators, walker, self._key, self.plan.limits.confirmations)
+
+    def matcher(self) -> Matcher | None:
+        """For one thread; None where the plan has no patterns."""
+        return self._matcher.thread_copy() if self._matcher is not None else None
+
+    def wants(self, path: bytes) -> bool:
+        """Whether an extractor takes this member."""
+        return self._wanted.match(path) is not None
+
+    def extract(self, index: int, path: str, data: bytes) -> tuple[list[Fact], list[Problem]]:
+        facts, problems = [], []
+        for extractor in self._extractors:
+            if re.fullmatch(extractor.paths, path, re.DOTALL):
+                try:
+                    rows = extractor.extract(path, data)
+                except ValueError as error:
+                    problems.append(Problem("unreadable-metadata", f"{extractor.name}: {error}", path=path))
+                    continue
+                facts.append(Fact(extractor.name, index, rows))
+        return facts, problems
+
+
+class _Run:
+    """One scan of one layer."""
+
+    def __init__(self, scanner: LayerScanner, stream: Readable, progress: Progress | None, block_size: int) -> None:
+        limits = scanner.plan.limits
+        self._scanner = scanner
+        self._progress = progress
+        self._stored_hash = hashlib.sha256()
+        self._stream = PlainStream(
+            stream, stored_hash=self._stored_hash, max_bytes=limits.layer_bytes, max_ratio=limits.ratio
+        )
+        self._plain_hash = hashlib.sha256() if self._stream.compression != "none" else None
+        self._blocks = BlockReader(self._stream, block_size)
+        self._facts: list[Fact] = []
+        self._problems: list[Problem] = []
+        self._walker = MemberWalker(
+            limits,
+            checksums=scanner.plan.depth is Depth.CONTENT,
+            wants=scanner.wants if scanner.plan.extractors else None,
+            capture=self._extract,
+        )
+        self._matcher = scanner.matcher()
+        self._confirmation = scanner.confirmation(self._walker) if self._matcher is not None else None
+
+    def run(self) -> LayerScan:
+        block = self._blocks.next(None)
+        if block.last:
+            self._digest(block)
+            self._walker.feed(block.fresh_view, block.offset)
+            self._confirm(block, self._match(block))
+        else:
+            self._run_threaded(block)
+        return self._result()
+
+    def _run_threaded(self, block: Block) -> None:
+        with (
+            ThreadPoolExecutor(1, "imgscan-read") as reading,
+            ThreadPoolExecutor(1, "imgscan-hash") as hashing,
+            ThreadPoolExecutor(1, "imgscan-match") as matching,
+        ):
+            waiting: tuple[Block, Future[None], Future[list[tuple[int, int]]]] | None = None
+            while True:
+                following = None if block.last else reading.submit(self._blocks.next, block)
+                digested = hashing.submit(self._digest, block)
+                matched = matching.submit(self._match, block)
+                self._walker.feed(block.fresh_view, block.offset)
+                if waiting is not None:
+                    self._finish(*waiting)
+                waiting = (block, digested, matched)
+                if following is None:
+                    break
+                block = following.result()
+            self._finish(*waiting)
+
+    def _finish(self, block: Block, digested: Future[None], matched: Future[list[tuple[int, int]]]) -> None:
+        digested.result()
+        self._confirm(block, matched.result())
+        self._blocks.recycle(block)
+
+    def _digest(self, block: Block) -> None:
+        if self._plain_hash is not None:
+            self._plain_hash.update(block.fresh_view)
+
+    def _match(self, block: Block) -> list[tuple[int, int]]:
+        if self._matcher is None:
+            return []
+        overlap = min(block.fresh - block.start, Confirmation.OVERLAP)
+        view = memoryview(block.buffer)[block.fresh - overlap : block.end]
+        return [(end - overlap, number) for end, number in self._matcher.match(view) if end > overlap]
+
+    def _confirm(self, block: Block, found: list[tuple[int, int]]) -> None:
+        if self._confirmation is not None:
+            self._confirmation.add(block, found)
+        if self._progress is not None:
+            self._progress(block.end - block.fresh)
+
+    def _extract(self, index: int, data: bytes) -> None:
+        facts, problems = self._scanner.extract(index, self._walker.table[index].path, data)
+        self._facts += facts
+        self._problems += problems
+
+    def _result(self) -> LayerScan:
+        problems = [*self._walker.finish(), *self._problems, *self._stream.problems]
+        if any(problem.effect is Effect.INCOMPLETE for problem in self._stream.problems):
+            problems = [problem for problem in problems if problem.code != "truncated-layer"] or problems
+        matches, more = self._confirmation.result() if self._confirmation is not None else ((), ())
+        digest = f"sha256:{self._stored_hash.hexdigest()}"
+        return LayerScan(
+            diff_id=f"sha256:{self._plain_hash.hexdigest()}" if self._plain_hash is not None else digest,
+            digest=digest,
+            size=self._stream.size,
+            stored_size=self._stream.stored_size,
+            plan=self._scanner.plan.fingerprint,
+            members=self._walker.table,
+            matches=matches,
+            facts=tuple(self._facts),
+            coverage=_coverage(self._walker.table, self._walker.cut, self._scanner.plan.depth),
+            problems=(*problems, *more),
+        )
+
+
+def _coverage(table: MemberTable, cut: int, depth: Depth) -> Coverage:
+    """The account of a walk; `cut` is the member that the layer ended within, -1 if none did."""
+    skipped = []
+    count = len(table)
+    if depth is not Depth.CONTENT:
+        return Coverage(count, 0, (Skip("headers only", count, sum(table.sizes)),)) if count else Coverage()
+    if cut >= 0:
+        skipped.append(Skip("truncated", 1, table.sizes[cut]))
+    return Coverage(count, count - len(skipped), tuple(skipped))
+
+
+def detector_id(detector: Detector) -> str:
+    """What a plan calls a detector."""
+    return f"{detector.id}@{detector.version}"
+
+
+def extractor_id(extractor: Extractor) -> str:
+    """What a plan calls an extractor."""
+    return f"{extractor.name}@{extractor.version}"
+
+
+def _alternation(extractors: Sequence[Extractor]) -> re.Pattern[bytes]:
+    pattern = "|".join(f"(?:{extractor.paths})" for extractor in extractors)
+    return re.compile(f"(?:{pattern})\\Z".encode(), re.DOTALL)
+
+
+def _make_matcher(nominators: Sequence[object], cache: Path | None) -> Matcher:
+    try:
+        from imgscan.layers.matchers.hyperscan_matcher import HyperscanMatcher  # noqa: PLC0415  # heavy
+    except ImportError:
+        from imgscan.layers.matchers.reference import ReferenceMatcher  # noqa: PLC0415
+
+        return ReferenceMatcher(nominators)  # type: ignore[arg-type]
+    return HyperscanMatcher(nominators, cache=cache)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Reading tar streams as evidence: every dialect, nothing extracted, nothing trusted."""

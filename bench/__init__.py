@@ -1,0 +1,1 @@
+"""Speed, memory and recall, measured as ratios against other programs in the same run; see docs/performance.md."""

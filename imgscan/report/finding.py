@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import total_ordering
 
 from imgscan.evidence import Confidence, Validation
 
 
-@total_ordering
 class Severity(StrEnum):
     """How bad; ordered, worst last in `list(Severity)`."""
 
@@ -26,10 +24,18 @@ class Severity(StrEnum):
         """0 for none to 5 for critical."""
         return list(Severity).index(self)
 
+    # All four are written out: functools.total_ordering would leave those that `str` has, which order by letters.
     def __lt__(self, other: object) -> bool:
-        if not isinstance(other, Severity):
-            return NotImplemented
-        return self.rank < other.rank
+        return self.rank < other.rank if isinstance(other, Severity) else NotImplemented
+
+    def __le__(self, other: object) -> bool:
+        return self.rank <= other.rank if isinstance(other, Severity) else NotImplemented
+
+    def __gt__(self, other: object) -> bool:
+        return self.rank > other.rank if isinstance(other, Severity) else NotImplemented
+
+    def __ge__(self, other: object) -> bool:
+        return self.rank >= other.rank if isinstance(other, Severity) else NotImplemented
 
 
 class Family(StrEnum):

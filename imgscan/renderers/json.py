@@ -1,0 +1,239 @@
+r"""The JSON document, schema `imgscan/1`: written by hand, key by key, because scripts are written against it.
+
+docs/json.md is its reference, and a test compares the two. The document is ASCII. A name's bytes that are not
+UTF-8 (lone surrogates in Python, which many JSON parsers refuse) are written as the four characters `\xff`;
+`unescape` gives them back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from imgscan.errors import Problem
+from imgscan.evidence import Skip
+from imgscan.renderers.renderer import Failure, RenderOptions
+from imgscan.report import CoverageLedger, Finding, Report, SecretSighting, Suppressed, Tool
+from imgscan.report.exit_code import exit_code
+from imgscan.report.report import ImageRow, Summary
+
+SCHEMA = "imgscan/1"
+
+# Whole runs of backslashes only (look-behind, possessive): a megabyte of them must not take quadratic time.
+_SURROGATES = re.compile(r"(?<!\\)(\\*+)(?:([\ud800-\udfff])|(?=x[89a-f][0-9a-f]|ud[89a-f][0-9a-f]{2}))")
+_ESCAPES = re.compile(r"(?<!\\)(\\++)(x[89a-f][0-9a-f]|ud[89a-f][0-9a-f]{2})")
+
+Document = dict[str, Any]
+
+
+def render(reports: Sequence[Report], options: RenderOptions) -> str:
+    """All reports as one document, in the order given."""
+    document: Document = {
+        "schema": SCHEMA,
+        "tool": {"name": "imgscan", "version": options.version},
+        "reports": [_report(report, options) for report in reports],
+        "failures": [_failure(failure) for failure in options.failures],
+    }
+    return json.dumps(_clean(document), ensure_ascii=True, indent=2, allow_nan=False) + "\n"
+
+
+def escape(text: str) -> str:
+    r"""`text` without lone surrogates: a stray byte 0xff becomes `\xff`, any other surrogate `\ud800`.
+
+    Backslashes directly before such an escape, or before text that looks like one, are doubled; all others
+    stay single, so that nearly every string is as it was.
+    """
+
+    def spelled(found: re.Match[str]) -> str:
+        backslashes, surrogate = found[1], found[2]
+        if surrogate is None:
+            return backslashes * 2
+        code = ord(surrogate)
+        spelling = f"x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"u{code:04x}"
+        return f"{backslashes * 2}\\{spelling}"
+
+    return text if text.isascii() and "\\" not in text else _SURROGATES.sub(spelled, text)
+
+
+def unescape(text: str) -> str:
+    """What `escape` was given; stray bytes come back as surrogate escapes (PEP 383)."""
+
+    def meant(found: re.Match[str]) -> str:
+        literal, odd = divmod(len(found[1]), 2)
+        if not odd:
+            return "\\" * literal + found[2]
+        code = int(found[2][1:], 16)
+        return "\\" * literal + chr(code + 0xDC00 if found[2][0] == "x" else code)
+
+    return _ESCAPES.sub(meant, text)
+
+
+def _clean(value: Any) -> Any:
+    """The document with every string escaped."""
+    if isinstance(value, str):
+        return escape(value)
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    if isinstance(value, dict):
+        return {escape(key): _clean(item) for key, item in value.items()}
+    return value
+
+
+def _failure(failure: Failure) -> Document:
+    return {"reference": failure.reference, "message": failure.message, "tip": failure.tip}
+
+
+def _report(report: Report, options: RenderOptions) -> Document:
+    return {
+        "image": _image(report.image),
+        "summary": _summary(report.summary),
+        "verdict": {
+            "failed": report.verdict.failed,
+            "fail_on": str(options.fail_on),
+            "exit_code": int(exit_code(report, options.completeness)),
+        },
+        "findings": [_finding(finding, options) for finding in report.verdict.open],
+        "suppressed": [_suppressed(suppressed, options) for suppressed in report.verdict.suppressed],
+        "tools": [_tool(tool) for tool in report.tools],
+        "coverage": _coverage(report.coverage),
+        "problems": [_problem(problem) for problem in report.problems],
+    }
+
+
+def _image(image: ImageRow) -> Document:
+    return {
+        "reference": image.reference,
+        "source": str(image.source),
+        "platform": image.platform,
+        "image_id": image.image_id,
+        "manifest_digest": image.manifest_digest,
+        "created": image.created or None,
+        "size": image.size,
+        "layers": [
+            {
+                "index": layer.index,
+                "diff_id": layer.diff_id,
+                "digest": layer.digest,
+                "size": layer.size,
+                "history": layer.history,
+                "instruction": layer.instruction,
+                "origin": str(layer.origin),
+            }
+            for layer in image.layers
+        ],
+        "history": [
+            {
+                "index": step.index,
+                "layer": step.layer,
+                "created": step.created or None,
+                "created_by": step.created_by,
+                "instruction": step.instruction,
+                "build_args": dict(step.build_args),
+            }
+            for step in image.history
+        ],
+        "base": None,
+    }
+
+
+def _summary(summary: Summary) -> Document:
+    return {
+        "runs_as_root": summary.runs_as_root,
+        "user": summary.user,
+        "secrets": summary.secrets,
+        "secrets_deleted": summary.secrets_deleted,
+        "build_tools": summary.build_tools,
+        "build_tool_bytes": summary.build_tool_bytes,
+        "dead_bytes": summary.dead_bytes,
+        "healthcheck": summary.healthcheck,
+    }
+
+
+def _finding(finding: Finding, options: RenderOptions) -> Document:
+    place, fate, added_by = finding.location, finding.fate, finding.added_by
+    return {
+        "rule": finding.rule.id,
+        "title": finding.rule.title,
+        "severity": str(finding.severity),
+        "confidence": str(finding.confidence),
+        "message": finding.message,
+        "fingerprint": finding.fingerprint,
+        "origin": str(finding.origin),
+        "location": {
+            "kind": str(place.kind),
+            "path": place.path,
+            "inner_path": place.inner_path,
+            "layer": place.layer,
+            "line": place.line,
+            "offset": place.offset,
+            "history": place.history,
+            "pointer": place.pointer,
+            "name": place.name,
+        },
+        "fate": fate and {"state": str(fate.state), "layer": fate.layer, "instruction": fate.instruction},
+        "added_by": added_by
+        and {"layer": added_by.layer, "history": added_by.history, "instruction": added_by.instruction},
+        "secret": finding.secret and _secret(finding.secret, options),
+        "remediation": finding.remediation or finding.rule.remediation,
+    }
+
+
+def _secret(secret: SecretSighting, options: RenderOptions) -> Document:
+    document: Document = {
+        "id": secret.id,
+        "kind": secret.kind,
+        "name": secret.name,
+        "redacted": secret.redacted,
+        "sightings": secret.sightings,
+        "state": str(secret.state),
+        "readable_by_user": secret.readable_by_user,
+        "validation": str(secret.validation),
+    }
+    if options.show_secrets:
+        document["value"] = secret.value
+    return document
+
+
+def _suppressed(suppressed: Suppressed, options: RenderOptions) -> Document:
+    return {"reason": suppressed.reason, "by": suppressed.by, **_finding(suppressed.finding, options)}
+
+
+def _tool(tool: Tool) -> Document:
+    return {
+        "name": tool.name,
+        "class": str(tool.tool_class),
+        "path": tool.path,
+        "layer": tool.layer,
+        "instruction": tool.instruction,
+        "package": tool.package,
+        "size": tool.size,
+        "origin": str(tool.origin),
+        "usable": tool.usable,
+    }
+
+
+def _coverage(coverage: CoverageLedger) -> Document:
+    return {
+        "members": coverage.members,
+        "scanned": coverage.scanned,
+        "skipped": [_skip(skip) for skip in coverage.skipped],
+        "opaque": [_skip(skip) for skip in coverage.opaque],
+        "inner": {"members": 0, "scanned": 0, "skipped": [], "opaque": []},
+        "complete": coverage.complete,
+    }
+
+
+def _skip(skip: Skip) -> Document:
+    return {"reason": skip.reason, "count": skip.count, "bytes": skip.bytes}
+
+
+def _problem(problem: Problem) -> Document:
+    return {
+        "code": problem.code,
+        "message": problem.message,
+        "effect": str(problem.effect),
+        "path": problem.path,
+        "layer": problem.layer,
+    }

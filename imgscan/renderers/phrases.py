@@ -1,0 +1,182 @@
+"""How formats for people say where something is, what brought it in and what became of it.
+
+Every phrase is printable and of bounded length; the whole values are in the JSON document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from imgscan.errors import Problem
+from imgscan.renderers.grouping import Group, by_cause
+from imgscan.renderers.text import count_text, middle, one_line, printable
+from imgscan.report import (
+    AddedBy,
+    Finding,
+    FindingFate,
+    Location,
+    LocationKind,
+    Origin,
+    SecretSighting,
+    Tool,
+    ToolClass,
+)
+
+PATH_LIMIT = 240
+"""Columns of a path; longer ones lose their middle."""
+INSTRUCTION_LIMIT = 64
+VALUE_LIMIT = 120
+
+
+def place(location: Location) -> str:
+    """`app/.env:3`, `ENV API_KEY`, `history step 7`; for an archive's member `app/a.jar > application.yml:3`."""
+    kind = location.kind
+    if kind is LocationKind.FILE:
+        path = path_text(location.path or "")
+        inner = f" > {path_text(location.inner_path)}" if location.inner_path else ""
+        line = f":{location.line}" if location.line else ""
+        return f"{path}{inner}{line}"
+    if kind is LocationKind.HISTORY:
+        name = f", {_value(location.name)}" if location.name else ""
+        return f"history step {location.history}{name}"
+    if kind is LocationKind.CONFIG:
+        return _config_place(location)
+    return f"{kind} {_value(location.name or location.pointer or '')}".strip()
+
+
+def _config_place(location: Location) -> str:
+    """The Dockerfile's word for a field of the config, where it has one."""
+    pointer, name = location.pointer or "", _value(location.name or "")
+    section = pointer.removeprefix("/config/").split("/")[0]
+    keyword = {
+        "Env": "ENV",
+        "Labels": "LABEL",
+        "User": "USER",
+        "Cmd": "CMD",
+        "Entrypoint": "ENTRYPOINT",
+        "Healthcheck": "HEALTHCHECK",
+        "OnBuild": "ONBUILD",
+        "WorkingDir": "WORKDIR",
+        "Shell": "SHELL",
+        "Volumes": "VOLUME",
+        "ExposedPorts": "EXPOSE",
+    }.get(section)
+    if keyword:
+        return f"{keyword} {name}".strip()
+    return f"config {_value(pointer)} {name}".strip()
+
+
+def brought_in(added_by: AddedBy | None, origin: Origin = Origin.UNKNOWN) -> str:
+    """ "layer 4 `COPY . .`"; empty where nobody knows."""
+    if added_by is None:
+        return ""
+    whose = " (base)" if origin is Origin.BASE else ""
+    if added_by.layer is not None:
+        where = f"layer {added_by.layer}{whose}"
+    elif added_by.history is not None:
+        where = f"step {added_by.history}{whose}"
+    else:
+        where = ""
+    return " ".join(part for part in (where, quoted(added_by.instruction)) if part)
+
+
+def quoted(instruction: str | None, limit: int = INSTRUCTION_LIMIT) -> str:
+    """An instruction in backticks, shortened."""
+    return f"`{one_line(instruction, limit)}`" if instruction else ""
+
+
+def state(finding: Finding) -> str:
+    """ "present", "deleted in layer 5 by `RUN rm -f .env`, still recoverable"; empty for what has no fate."""
+    if finding.fate is not None:
+        return fate(finding.fate)
+    if finding.secret is None:
+        return ""
+    return {
+        LocationKind.CONFIG: "in the image's config",
+        LocationKind.HISTORY: "in the image's history",
+        LocationKind.ATTESTATION: "in an attestation",
+    }.get(finding.location.kind, "present")
+
+
+def fate(found: FindingFate) -> str:
+    """What became of a file version. A rewrite with equal bytes is no loss; the other ends are only seeming ones."""
+    if found.state == "present":
+        return "present"
+    where = "" if found.layer is None else f" in layer {found.layer}"
+    by = f" by {quoted(found.instruction)}" if found.instruction else ""
+    if found.state == "rewritten":
+        return f"kept, rewritten with the same bytes{where}{by}"
+    return f"{found.state}{where}{by}, still recoverable"
+
+
+def secret_text(secret: SecretSighting, show_value: bool) -> str:
+    """`API_KEY = sk-l...`; with `show_value` the plaintext, where the run kept it."""
+    value = secret.value if show_value and secret.value is not None else secret.redacted
+    shown = one_line(value, 4096 if show_value else VALUE_LIMIT)
+    return f"{_value(secret.name)} = {shown}" if secret.name else shown
+
+
+def tools_text(tools: Sequence[Tool], limit: int) -> str:
+    """The names of tools, each once, at most `limit` of them."""
+    names = list(dict.fromkeys(_value(tool.name) for tool in tools))
+    more = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")
+
+
+def tool_lines(group: Group) -> list[tuple[list[Tool], str, str]]:
+    """(tools, what brought them in, what became of them) for each step that brought some of the group."""
+    tools = {(tool.path, tool.layer): tool for tool in group.tools}
+    lines = []
+    for cause, findings in by_cause(group.findings):
+        places = [(finding.location.path or "", finding.location.layer or 0) for finding in findings]
+        ended = fate(cause.fate) if cause.fate else "present"
+        named = [tools[place] for place in places if place in tools]
+        lines.append((named, brought_in(cause.added_by, findings[0].origin), ended))
+    return lines
+
+
+def class_text(group: Group) -> str:
+    """The class of a group of tools, counted: `3 compilers`."""
+    if group.tool_class:
+        return counted_class(group.tool_class, len(group.tools))
+    return one_line(group.first.rule.title, 60)
+
+
+def counted_class(tool_class: ToolClass, count: int) -> str:
+    """`1 compiler`, `3 linkers`, `2 version control`."""
+    if tool_class is ToolClass.VERSION_CONTROL:
+        return f"{count} {tool_class}"
+    return count_text(count, str(tool_class))
+
+
+def problem_text(problem: Problem) -> str:
+    """The message of a problem and where it is."""
+    where = [] if problem.layer is None else [f"layer {problem.layer}"]
+    where += [path_text(problem.path)] if problem.path else []
+    message = one_line(problem.message, 400)
+    return f"{', '.join(where)}: {message}" if where else message
+
+
+def layers_text(layers: Sequence[int]) -> str:
+    """`layer 2`, `layers 2, 5 and 3 more`."""
+    if len(layers) == 1:
+        return f"layer {layers[0]}"
+    more = len(layers) - 4
+    shown = ", ".join(map(str, layers[:4]))
+    return f"layers {shown} and {more} more" if more > 0 else f"layers {shown}"
+
+
+def places_text(count: int) -> str:
+    """`and 5 more places`."""
+    return f"and {count_text(count, 'more place')}"
+
+
+def path_text(path: str) -> str:
+    """A path, printable; the root as `/`."""
+    # Cut before escaping: a hostile path may be a megabyte of control characters.
+    kept = path if len(path) <= PATH_LIMIT * 4 else f"{path[: PATH_LIMIT * 2]}…{path[-PATH_LIMIT * 2 :]}"
+    return middle(printable(kept), PATH_LIMIT) or "/"
+
+
+def _value(text: str) -> str:
+    return one_line(text, VALUE_LIMIT)

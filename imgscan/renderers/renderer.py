@@ -1,0 +1,54 @@
+"""What every renderer is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from imgscan.report import Report, Severity
+from imgscan.report.exit_code import Completeness
+
+MINIMUM_WIDTH = 40
+"""Columns below which no text format can be read; narrower wishes are raised to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An image that could not be scanned at all: what was asked for, the fact and the next step."""
+
+    reference: str
+    message: str
+    tip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOptions:
+    """What a renderer may be told besides the reports; formats for machines ignore what only concerns looks."""
+
+    version: str
+    """Of imgscan, for the output to name."""
+    width: int = 100
+    """Columns of the terminal."""
+    colour: bool = False
+    """Whether ANSI escapes may be used; nothing may be told by colour alone."""
+    unicode: bool = True
+    """Whether the output's encoding has more than ASCII."""
+    show_suppressed: bool = False
+    """Whether a text format lists suppressed findings; formats for machines always do."""
+    show_secrets: bool = False
+    fail_on: Severity = Severity.HIGH
+    completeness: Completeness = Completeness.PROMISED
+    failures: tuple[Failure, ...] = ()
+    """Images of the same run that gave no report."""
+
+
+class Renderer(Protocol):
+    """One format. Implemented by a module: `render` is a function at its top."""
+
+    def render(self, reports: Sequence[Report], options: RenderOptions) -> str:
+        """The whole document, ending in a newline. Pure: equal reports and options give equal text.
+
+        The text is Unicode without lone surrogates; encoding it is the caller's business.
+        """
+        ...

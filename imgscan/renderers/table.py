@@ -1,0 +1,344 @@
+"""The table: for a person at a terminal, the answers first, then the findings worst first, then what was not read.
+
+Nothing is told by colour alone, nothing from an image is printed unescaped, and no line is wider than asked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tabulate import tabulate
+
+from imgscan.renderers import phrases
+from imgscan.renderers.grouping import Group, by_cause, groups
+from imgscan.renderers.ledger import coverage, verdict
+from imgscan.renderers.renderer import MINIMUM_WIDTH, RenderOptions
+from imgscan.renderers.style import Page, Style
+from imgscan.renderers.text import count_text, one_line, shorten, size_text, width, wrap
+from imgscan.report import Report, ToolClass
+from imgscan.report.exit_code import Completeness, ExitCode, combined, exit_code, lacks_evidence
+
+WIDE = 72
+"""Columns from which findings are told in a table with columns; below, one under the other."""
+PLACES = 6
+"""Places of a group that are listed; the JSON document has all."""
+NAMES = 30
+
+HEADERS = ("WHAT", "WHERE", "BROUGHT IN BY", "STATE")
+TOOL_HEADERS = ("BUILD TOOLS", "NAMES", "SIZE", "BROUGHT IN BY")
+
+Lines = list[str]
+
+
+def render(reports: Sequence[Report], options: RenderOptions) -> str:
+    """One part for each image, and for several a comparison at the end."""
+    page = Page(options, max(options.width, MINIMUM_WIDTH), Style(options.colour, options.unicode))
+    lines: Lines = []
+    for report in reports:
+        lines += [*_image(report, page), ""]
+    if len(reports) + len(options.failures) > 1:
+        lines += [*_comparison(reports, page), ""]
+    text = "\n".join(line.rstrip() for line in lines).rstrip("\n") + "\n" if lines else ""
+    return text if options.unicode else page.style.ascii(text)
+
+
+def _image(report: Report, page: Page) -> Lines:
+    found = groups(report)
+    tools = [group for group in found if group.tools]
+    sections = [
+        _title(report, page),
+        _summary(report, page),
+        _findings([group for group in found if not group.tools], page),
+        _tools(tools, page),
+        _remediation(found, page),
+        _suppressed(report, page),
+        coverage(report, page),
+        verdict(report, page),
+    ]
+    lines: Lines = []
+    for section in sections:
+        if section:
+            lines += [*section, ""]
+    return lines[:-1]
+
+
+def _title(report: Report, page: Page) -> Lines:
+    image, style = report.image, page.style
+    facts = [
+        image.platform,
+        f"from {image.source}",
+        f"created {image.created[:10]}" if image.created else "",
+        image.image_id[:19],
+    ]
+    name = one_line(image.reference, page.width * 3)
+    about = one_line(" · ".join(fact for fact in facts if fact), page.width * 2)
+    return [
+        *(style.bold(line) for line in wrap(name, page.width)),
+        *(style.dim(line) for line in wrap(about, page.width)),
+        style.dim(style.rule * page.width),
+    ]
+
+
+# --- the answers at a glance
+
+
+def _summary(report: Report, page: Page) -> Lines:
+    style, summary, image = page.style, report.summary, report.image
+    user = one_line(summary.user, 200)
+    deleted = f"{summary.secrets_deleted} of them deleted, yet recoverable" if summary.secrets_deleted else ""
+    dead = f", {size_text(summary.dead_bytes)} of it deleted or overwritten" if summary.dead_bytes else ""
+    whole = not lacks_evidence(report, Completeness.PROMISED)
+    members = count_text(report.coverage.members, "member")
+    read = f"{members} read" if whole else f"{report.coverage.scanned:,} of {members} read; exit code 3"
+    rows = [
+        _answer(style, "runs as root", "bad" if summary.runs_as_root else "good", summary.runs_as_root, user),
+        (style.mark("bad" if summary.secrets else "good"), "secrets", f"{summary.secrets or 'none'}", deleted),
+        (
+            style.mark("warn" if summary.build_tools else "good"),
+            "build tools",
+            f"{summary.build_tools or 'none'}",
+            _tool_counts(report),
+        ),
+        _answer(style, "health check", "good" if summary.healthcheck else "warn", summary.healthcheck, ""),
+        (style.mark("info"), "size", size_text(image.size), f"in {count_text(len(image.layers), 'layer')}{dead}"),
+        _answer(style, "complete", "good" if whole else "bad", whole, read),
+    ]
+    room = page.width - 2 - 2 - 12 - 2 - max(len(row[2]) for row in rows) - 2
+    table = [[mark, label, style.bold(answer), "\n".join(wrap(detail, room))] for mark, label, answer, detail in rows]
+    return _plain(table)
+
+
+def _answer(style: Style, label: str, tone: str, answer: bool, detail: str) -> tuple[str, str, str, str]:
+    return style.mark(tone), label, "yes" if answer else "no", detail
+
+
+def _tool_counts(report: Report) -> str:
+    """`141 MB: 3 compilers, ...` in the order of `ToolClass`."""
+    counts = Counter(tool.tool_class for tool in report.tools if tool.tool_class.counted)
+    if not counts:
+        return ""
+    classes = ", ".join(
+        phrases.counted_class(tool_class, counts[tool_class]) for tool_class in ToolClass if counts[tool_class]
+    )
+    return f"{size_text(report.summary.build_tool_bytes)}: {classes}"
+
+
+# --- the findings
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A group as text before wrapping: lines for the first column, and one triple for each place."""
+
+    what: Lines
+    places: list[tuple[str, str, str]]
+
+
+def _findings(found: Sequence[Group], page: Page) -> Lines:
+    rows = [_row(group, page) for group in found]
+    if not rows:
+        return []
+    return _columns(rows, page) if page.width >= WIDE else _stacked(rows, page)
+
+
+def _row(group: Group, page: Page) -> Row:
+    first, style = group.first, page.style
+    what = [style.severity(group.severity) + " " + style.bold(one_line(first.rule.title, 200))]
+    if group.secret:
+        what.append(phrases.secret_text(group.secret, page.options.show_secrets))
+        seen = f"seen in {len(group.findings)} places" if len(group.findings) > 1 else ""
+        checked = "" if group.secret.validation == "none" else str(group.secret.validation)
+        what.append(" · ".join(filter(None, (seen, checked))))
+    elif len({finding.message for finding in group.findings}) == 1:
+        message = one_line(first.message, 300)
+        what.append("" if message == first.rule.title else message)
+    else:
+        what.append(f"{len(group.findings):,} places")
+    rules = dict.fromkeys(finding.rule.id for finding in group.findings)
+    what += [style.dim(rule) for rule in list(rules)[:4]]
+    what.append(style.dim("low confidence") if first.confidence == "low" else "")
+    return Row([line for line in what if line], _places(group))
+
+
+def _places(group: Group) -> list[tuple[str, str, str]]:
+    """One triple for each place, those with equal causes under one another without repeating the causes."""
+    rows = []
+    for _, findings in by_cause(group.findings):
+        for number, finding in enumerate(findings):
+            brought = phrases.brought_in(finding.added_by, finding.origin)
+            causes = (brought, phrases.state(finding)) if number == 0 else ("", "")
+            rows.append((phrases.place(finding.location), *causes))
+    more = len(rows) - PLACES
+    # One line that says "1 more" would be as long as the line it hides.
+    return rows if more <= 1 else [*rows[:PLACES], (phrases.places_text(more), "", "")]
+
+
+def _columns(rows: Sequence[Row], page: Page) -> Lines:
+    """A frame of four columns; each group is one of its rows, its places one under the other inside."""
+    style = page.style
+    columns = [
+        [style.plain(text) for row in rows for text in row.what],
+        *([place[at] for row in rows for place in row.places] for at in range(3)),
+    ]
+    natural = [max(map(width, texts), default=0) for texts in columns]
+    widths = _fit(natural, HEADERS, page.width - 13)
+    table = []
+    for row in rows:
+        cells: list[Lines] = [[], [], []]
+        for place in row.places:
+            wrapped = [wrap(text, room) for text, room in zip(place, widths[1:], strict=True)]
+            height = max(len(lines) for lines in wrapped)
+            for cell, lines in zip(cells, wrapped, strict=True):
+                cell.extend(lines + [""] * (height - len(lines)))
+        what = [line for text in row.what for line in style.wrap(text, widths[0])]
+        table.append(["\n".join(lines) for lines in (what, *cells)])
+    return _framed(table, [style.dim(header) for header in HEADERS], style.frame)
+
+
+def _fit(natural: Sequence[int], headers: Sequence[str], room: int) -> list[int]:
+    """Widths of columns that together take at most `room`: the widest give way first.
+
+    tabulate gives a column at least its header's width plus two, so none goes below that.
+    """
+    least = [len(header) + 2 for header in headers]
+    widths = [max(pair) for pair in zip(natural, least, strict=True)]
+    while sum(widths) > max(room, sum(least)):
+        widest = max((at for at in range(len(widths)) if widths[at] > least[at]), key=widths.__getitem__)
+        widths[widest] -= 1
+    return widths
+
+
+def _stacked(rows: Sequence[Row], page: Page) -> Lines:
+    """The same, one under the other, for narrow terminals."""
+    style, room = page.style, page.width - 7
+    lines: Lines = []
+    for row in rows:
+        lines += [line for text in row.what for line in style.wrap(text, page.width)]
+        table = [
+            [style.dim(label), "\n".join(wrap(text, room))]
+            for place in row.places
+            for label, text in zip(("where", "by", "state"), place, strict=True)
+            if text
+        ]
+        lines += [*_plain(table), ""]
+    return lines[:-1]
+
+
+def _tools(found: Sequence[Group], page: Page) -> Lines:
+    """Build tools, one line for each class and step: twenty-seven of them must not drown the rest."""
+    if not found:
+        return []
+    style = page.style
+    rows: list[tuple[str, str, str, str]] = []
+    for group in found:
+        for tools, brought, state in phrases.tool_lines(group):
+            names = phrases.tools_text(tools, NAMES) + ("" if state == "present" else f" ({state})")
+            size = size_text(sum(tool.size for tool in tools))
+            padding = " " * (9 - len(group.severity))
+            rows.append((f"{style.severity(group.severity)}{padding}{phrases.class_text(group)}", names, size, brought))
+    if page.width < WIDE:
+        return [line for row in rows for line in _stacked_tool(row, page)]
+    natural = [max(width(style.plain(row[at])) for row in rows) for at in range(4)]
+    fixed = max(natural[0], len(TOOL_HEADERS[0]) + 2) + max(natural[2], len(TOOL_HEADERS[2]) + 2)
+    room = _fit(natural[1::2], TOOL_HEADERS[1::2], page.width - 13 - fixed)
+    table = [
+        [first, "\n".join(wrap(names, room[0])), size, shorten(brought, room[1])]
+        for first, names, size, brought in rows
+    ]
+    return _framed(table, [style.dim(header) for header in TOOL_HEADERS], style.outline)
+
+
+def _stacked_tool(row: tuple[str, str, str, str], page: Page) -> Lines:
+    first, names, size, brought = row
+    texts = (f"{names}, {size}", brought)
+    return [
+        *page.style.wrap(first, page.width),
+        *(f"  {line}" for text in texts for line in wrap(text, page.width - 2)),
+    ]
+
+
+def _remediation(found: Sequence[Group], page: Page) -> Lines:
+    """What to do, worst first; equal advice once, with the families it is for."""
+    advice: dict[str, list[str]] = {}
+    for group in found:
+        for finding in group.findings:
+            families = advice.setdefault(finding.remediation or finding.rule.remediation, [])
+            if finding.rule.family not in families:
+                families.append(finding.rule.family)
+    lines: Lines = []
+    for number, (text, families) in enumerate(((text, of) for text, of in advice.items() if text), 1):
+        first, *more = wrap(f"{', '.join(families)}: {one_line(text, 600)}", page.width - 4)
+        lines += [f"{number:2}. {first}", *(f"    {line}" for line in more)]
+    return [page.style.heading("WHAT TO DO"), *lines] if lines else []
+
+
+# --- what was set aside
+
+
+def _suppressed(report: Report, page: Page) -> Lines:
+    suppressed, style = report.verdict.suppressed, page.style
+    if not suppressed:
+        return []
+    counts = Counter(one_line(item.reason, 40) for item in suppressed)
+    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
+    if not page.options.show_suppressed:
+        text = f"{len(suppressed):,} suppressed ({reasons}): --show-suppressed lists them"
+        return [style.dim(line) for line in wrap(text, page.width)]
+    table = []
+    third = (page.width - 4) // 3
+    for item in suppressed:
+        finding = item.finding
+        reason = f"{one_line(item.reason, 60)}{f' ({one_line(item.by, 120)})' if item.by else ''}"
+        cells = (finding.rule.id, phrases.place(finding.location), reason)
+        table.append(["\n".join(wrap(cell, third)) for cell in cells])
+    return [style.heading("SUPPRESSED") + "  " + style.dim(reasons), *_plain(table)]
+
+
+# --- several images
+
+
+def _comparison(reports: Sequence[Report], page: Page) -> Lines:
+    style = page.style
+    rows = [_comparison_row(report, page) for report in reports]
+    rows += [[f"{failure.reference} (not scanned)", *[""] * 6, "3"] for failure in page.options.failures]
+    codes = [exit_code(report, page.options.completeness) for report in reports]
+    codes += [ExitCode.INCOMPLETE] * len(page.options.failures)
+    title = f"{style.heading('COMPARISON')}  {style.dim(f'exit code of the run: {int(combined(codes))}')}"
+    headers = ("IMAGE", "ROOT", "SECRETS", "DELETED", "TOOLS", "SIZE", "HEALTH", "EXIT")
+    lines = [style.dim(style.rule * page.width), title]
+    # tabulate puts two blanks between columns and gives each at least its header's width plus two.
+    taken = sum(max(len(headers[at]) + 2, *(len(row[at]) for row in rows)) + 2 for at in range(1, len(headers)))
+    room = page.width - taken
+    if room < 20:
+        for name, *cells in rows:
+            told = ", ".join(f"{head.lower()} {cell}" for head, cell in zip(headers[1:], cells, strict=True) if cell)
+            lines += [*wrap(one_line(name, 300), page.width), *(f"  {line}" for line in wrap(told, page.width - 2))]
+        return lines
+    table = [["\n".join(wrap(one_line(row[0], 300), room)), *row[1:]] for row in rows]
+    return [*lines, *_framed(table, headers, "simple")]
+
+
+def _comparison_row(report: Report, page: Page) -> list[str]:
+    summary = report.summary
+    return [
+        report.image.reference,
+        "yes" if summary.runs_as_root else "no",
+        f"{summary.secrets}",
+        f"{summary.secrets_deleted}",
+        f"{summary.build_tools}",
+        size_text(report.image.size),
+        "yes" if summary.healthcheck else "no",
+        f"{int(exit_code(report, page.options.completeness))}",
+    ]
+
+
+def _framed(table: Sequence[Sequence[str]], headers: Sequence[str], frame: str) -> Lines:
+    return tabulate(
+        table, headers=headers, tablefmt=frame, disable_numparse=True, colalign=("left",) * len(headers)
+    ).splitlines()
+
+
+def _plain(table: Sequence[Sequence[str]]) -> Lines:
+    return tabulate(table, tablefmt="plain", disable_numparse=True).splitlines()

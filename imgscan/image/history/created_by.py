@@ -26,7 +26,7 @@ KEYWORDS = CONFIG_ONLY | {"ADD", "COPY", "RUN", "WORKDIR"}
 
 _NOP = " #(nop) "
 _BUILDAH_TAIL = re.compile(
-    r"\s*(?:\|(?:unsetLabel|inheritLabels|unsetAnnotation|inheritAnnotations|force-mtime)=[^|\s]*\s*){1,64}$"
+    r"(?:\|(?:unsetLabel|inheritLabels|unsetAnnotation|inheritAnnotations|force-mtime)=[^|\s]*\s*){1,64}$"
 )
 # buildah appends the digest of each bind mount, for its cache.
 _MOUNT_DIGESTS = re.compile(r"(?::sha256:[0-9a-f]{64}){1,64}$")
@@ -66,7 +66,7 @@ def _without_tail(created_by: str) -> tuple[str, bool]:
     if tail is None:
         return created_by, False
     # `COPY file:... in /dst ` ends in a blank of its own; nothing needs it.
-    return created_by[: tail.start()], True
+    return created_by[: tail.start()].rstrip(" "), True
 
 
 def _parse_nop(text: str, builder: Builder, shell: tuple[str, ...]) -> Instruction | None:

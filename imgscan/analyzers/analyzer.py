@@ -9,8 +9,8 @@ from typing import Protocol
 from imgscan.errors import Problem
 from imgscan.evidence import Depth, Fact, LayerScan
 from imgscan.image.image import HistoryStep, Image
-from imgscan.overlay import Overlay
-from imgscan.report import AddedBy, Family, Finding, Rule, Suppressed, Tool
+from imgscan.overlay import FileVersion, Overlay
+from imgscan.report import AddedBy, Family, Finding, FindingFate, Rule, Suppressed, Tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,34 @@ class Evidence:
         if step is None:
             return AddedBy(layer, None, None)
         return AddedBy(layer, step.index, step.instruction.text)
+
+    def set_by(self, keyword: str) -> AddedBy | None:
+        """The last step with this Dockerfile keyword (`USER`), which set a field of the config; None without one."""
+        step = next((step for step in reversed(self.image.steps) if step.instruction.keyword == keyword), None)
+        return AddedBy(step.layer, step.index, step.instruction.text) if step is not None else None
+
+    def fate_of(self, version: FileVersion) -> FindingFate:
+        """What became of the bytes of a version, as findings tell it: of several hard links the most alive counts."""
+        fate = self.overlay.content_fate(version.layer, version.member.index)
+        step = self.step(fate.by_layer) if fate.by_layer is not None else None
+        return FindingFate(fate.kind, fate.by_layer, step.instruction.text if step is not None else None)
+
+    def rows_at(self, kind: str, path: str) -> tuple[tuple[str | int | None, ...], ...] | None:
+        """What extractor `kind` read of the file that `path` leads to in the final file system.
+
+        None where nothing is there, or where it was not read: links are followed, also to names it does not know.
+        """
+        version = self.overlay.resolve(path)
+        if version is None:
+            return None
+        return next(
+            (
+                fact.rows
+                for fact in self.scans[version.layer].facts
+                if fact.kind == kind and fact.member == version.member.index
+            ),
+            None,
+        )
 
     def facts(self, kind: str) -> Iterator[tuple[int, Fact]]:
         """(layer, fact) of every version of every file that extractor `kind` read, base first."""

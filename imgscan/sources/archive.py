@@ -1,0 +1,61 @@
+"""The source `archive:PATH`: what docker save, podman, skopeo, buildah, jib, ... wrote; `-` is standard input."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from imgscan.errors import InvalidImage, SourceError
+from imgscan.image.blob import FileBlob, Readable
+from imgscan.image.compression import Compression, detect_compression
+from imgscan.image.image import SourceKind
+from imgscan.sources.archive_stream import read_archive_stream
+from imgscan.sources.assembly import assemble
+from imgscan.sources.entries import ArchiveEntries, read_head_of
+from imgscan.sources.source import LayerVisitor, Opened, Request
+from imgscan.sources.unclaimed import unclaimed
+
+STANDARD_INPUT = "-"
+
+
+class Archive:
+    """A plain archive is opened at its blobs; a compressed one, a pipe or standard input is read once."""
+
+    scheme = "archive"
+
+    def detect(self, target: str) -> bool:
+        return target == STANDARD_INPUT or (Path(target).exists() and not Path(target).is_dir())
+
+    @contextmanager
+    def open(self, request: Request, visitor: LayerVisitor) -> Iterator[Opened]:
+        target = request.target
+        try:
+            if target == STANDARD_INPUT:
+                yield self._stream(sys.stdin.buffer, request, visitor, "standard input")
+                return
+            path = Path(target)
+            if path.is_dir():
+                raise InvalidImage(f"{target} is a directory", tip=f"scan it as a layout: imgscan inspect oci:{target}")
+            if not path.is_file():
+                with path.open("rb", buffering=0) as stream:
+                    yield self._stream(stream, request, visitor, target)
+                return
+            whole = FileBlob(target, 0, path.stat().st_size)
+            if detect_compression(read_head_of(whole)) is not Compression.NONE:
+                with whole.open() as sliced:
+                    yield self._stream(sliced, request, visitor, target)
+                return
+            yield self._plain(target, request)
+        except OSError as error:
+            raise SourceError(f"{target} cannot be read: {error.strerror or error}") from error
+
+    def _stream(self, stream: Readable, request: Request, visitor: LayerVisitor, name: str) -> Opened:
+        return read_archive_stream(stream, visitor, request, reference=name, source=SourceKind.ARCHIVE)
+
+    def _plain(self, path: str, request: Request) -> Opened:
+        entries = ArchiveEntries.read(path)
+        assembly = assemble(entries, request.platforms, where=path, source=SourceKind.ARCHIVE)
+        problems = (*entries.problems, *assembly.problems, *unclaimed(entries, assembly.claimed))
+        return Opened(images=tuple(assembly.images), problems=problems)

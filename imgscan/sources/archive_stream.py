@@ -1,0 +1,144 @@
+"""An archive that can be read only once: standard input, an engine's save, a compressed archive.
+
+Layers come before the config there. Blobs are told apart by their first bytes, layer-like ones are scanned as
+they pass, documents are kept, and everything is joined when the end is reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from imgscan.errors import Effect, InvalidImage, Problem
+from imgscan.evidence import LayerScan, MemberKind
+from imgscan.image.blob import BlobRef, Readable, StreamedBlob
+from imgscan.image.compression import SNIFF, PlainStream
+from imgscan.image.image import SourceKind
+from imgscan.image.oci import MAX_JSON
+from imgscan.sources.assembly import assemble
+from imgscan.sources.entries import (
+    ARCHIVE_LIMITS,
+    MAX_DOCUMENTS,
+    add_link,
+    follow,
+    looks_like_json,
+    looks_like_layer,
+    not_an_archive,
+    read_all,
+)
+from imgscan.sources.source import LayerVisitor, Opened, Request
+from imgscan.sources.unclaimed import unreferenced
+from imgscan.tar.reader import MemberStream, TarReader
+
+
+@dataclass(slots=True)
+class _StreamEntries:
+    """What has gone by."""
+
+    documents: dict[str, bytes] = field(default_factory=dict)
+    blobs: dict[str, StreamedBlob] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    scans: dict[BlobRef, LayerScan] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    kept: int = 0
+
+    def names(self) -> Collection[str]:
+        return self.blobs.keys()
+
+    def document(self, name: str) -> bytes | None:
+        return self.documents.get(follow(name, self.blobs, self.links))
+
+    def blob(self, name: str) -> StreamedBlob | None:
+        return self.blobs.get(follow(name, self.blobs, self.links))
+
+
+def read_archive_stream(
+    stream: Readable, visitor: LayerVisitor, request: Request, *, reference: str, source: SourceKind
+) -> Opened:
+    """Read an image archive to its end, scanning its layers in passing; `reference` names it for messages.
+
+    A stream that breaks off gives what was complete, with an INCOMPLETE problem; InvalidImage where that is no
+    image. OSError of the stream goes through.
+    """
+    plain = PlainStream(stream)
+    entries = _StreamEntries()
+    reader = TarReader(plain, ARCHIVE_LIMITS)
+    for member, data in reader:
+        visitor.progress("reading", plain.stored_size, None)
+        if member.kind in (MemberKind.SYMLINK, MemberKind.HARDLINK):
+            add_link(entries.links, member)
+        elif member.kind in (MemberKind.FILE, MemberKind.OTHER):
+            _take(entries, member.path, member.size, data, visitor)
+    plain.drain()
+    if not entries.blobs and not entries.links:
+        raise not_an_archive(reference)
+    wrong = [*entries.problems, *reader.problems, *plain.problems]
+    try:
+        assembly = assemble(entries, request.platforms, where=reference, source=source)
+    except InvalidImage as error:
+        cut = next((problem for problem in wrong if problem.effect is Effect.INCOMPLETE), None)
+        if cut is None:
+            raise
+        raise InvalidImage(
+            f"{reference} is cut off before anything said what is in it ({cut.message})", tip="save the image again"
+        ) from error
+    claimed = {follow(name, entries.blobs, entries.links) for name in assembly.claimed}
+    lost = [blob for blob in entries.scans if isinstance(blob, StreamedBlob) and blob.name not in claimed and blob.size]
+    return Opened(
+        images=tuple(assembly.images),
+        scans=entries.scans,
+        unreferenced=tuple((blob.name, entries.scans[blob]) for blob in lost),
+        problems=(
+            *wrong,
+            *assembly.problems,
+            *(unreferenced(blob.name, blob.size) for blob in sorted(lost, key=lambda blob: blob.name)),
+        ),
+    )
+
+
+def _take(entries: _StreamEntries, name: str, size: int, data: MemberStream, visitor: LayerVisitor) -> None:
+    """Keep a document, scan a layer, pass over the rest."""
+    head = read_all(data, min(SNIFF, size))
+    blob = StreamedBlob(name, size)
+    entries.blobs[name] = blob
+    if looks_like_json(head) or not looks_like_layer(head):
+        if size > MAX_JSON or entries.kept + size > MAX_DOCUMENTS:
+            entries.problems.append(
+                Problem(
+                    "document-too-big", f"{name} has {size:,} bytes and is no layer; it was not read", Effect.OPAQUE
+                )
+            )
+            return
+        entries.documents[name] = head + read_all(data, size - len(head))
+        entries.kept += size
+        if not looks_like_json(head) and size == 0:
+            _scan(entries, blob, b"", data, visitor)
+        return
+    _scan(entries, blob, head, data, visitor)
+
+
+def _scan(entries: _StreamEntries, blob: StreamedBlob, head: bytes, data: MemberStream, visitor: LayerVisitor) -> None:
+    scan = visitor.scan(_Rejoined(head, data), blob.name)
+    if scan is not None:
+        entries.scans[blob] = scan
+
+
+class _Rejoined:
+    """The bytes that told what a blob is, and then the rest of it."""
+
+    def __init__(self, head: bytes, rest: MemberStream) -> None:
+        self._head = head
+        self._rest = rest
+
+    def read(self, size: int, /) -> bytes:
+        if self._head:
+            data, self._head = self._head[:size], self._head[size:]
+            return data
+        return self._rest.read(size)
+
+    def readinto(self, view: memoryview, /) -> int:
+        if not self._head:
+            return self._rest.readinto(view)
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)

@@ -61,12 +61,26 @@ class Candidate:
 class Detector(Protocol):
     """One kind of credential, or a group that shares nominators."""
 
-    id: str
-    version: int
-    nominators: tuple[Nominator, ...]
-    before: int
-    """Bytes of context wanted before the nominated place; at most 64 KiB."""
-    after: int
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def version(self) -> int:
+        """Rises whenever equal bytes would be confirmed differently."""
+        ...
+
+    @property
+    def nominators(self) -> tuple[Nominator, ...]: ...
+
+    @property
+    def before(self) -> int:
+        """Bytes of context wanted before the nominated place; at most 64 KiB."""
+        ...
+
+    @property
+    def after(self) -> int:
+        """Bytes of context wanted after it; at most 64 KiB."""
+        ...
 
     def confirm(self, window: Window) -> Iterable[Candidate]:
         """All secrets that the nomination at `window.at` is part of; linear in the window. May yield none."""

@@ -1,0 +1,59 @@
+"""From a nomination to candidates: ask the detectors, then let one candidate stand for each value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from imgscan.secrets.detector import Candidate, Window
+from imgscan.secrets.detectors import detectors_by_id
+from imgscan.secrets.kinds import kind_of
+
+
+def confirm(window: Window, detector_ids: Iterable[str]) -> list[Candidate]:
+    """What the named detectors confirm at `window.at`, merged, in order of place.
+
+    Spans are indexes into the window's data. Unknown ids are a KeyError: the caller made them up.
+    """
+    known = detectors_by_id()
+    return merge([candidate for each in detector_ids for candidate in known[each].confirm(window)])
+
+
+def merge(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """One candidate for each value, in order of place; all spans count from the same origin.
+
+    Of candidates that overlap the most precise kind stays, and keeps the name that another one knows. One that is set
+    aside never hides one that counts and covers more. Merging what is merged changes nothing.
+    """
+    if len(candidates) < 2:
+        return list(candidates)
+    kept: list[Candidate] = []
+    for candidate in sorted(candidates, key=_rank):
+        index = next((i for i, other in enumerate(kept) if _overlap(candidate, other)), None)
+        if index is None:
+            kept.append(candidate)
+        elif kept[index].name is None and candidate.name is not None:
+            kept[index] = replace(kept[index], name=candidate.name)
+        elif kept[index].suppressed and not candidate.suppressed and _covers(candidate, kept[index]):
+            kept = [other for other in kept if not _overlap(candidate, other)] + [candidate]
+    return sorted(kept, key=lambda candidate: (candidate.start, candidate.end, candidate.kind))
+
+
+def _rank(candidate: Candidate) -> tuple[int, bool, int, int, str, bool, str]:
+    return (
+        -kind_of(candidate.kind).precision,
+        bool(candidate.suppressed),
+        candidate.start - candidate.end,
+        candidate.start,
+        candidate.kind,
+        candidate.name is None,
+        candidate.name or "",
+    )
+
+
+def _overlap(one: Candidate, other: Candidate) -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+def _covers(one: Candidate, other: Candidate) -> bool:
+    return one.start <= other.start and other.end <= one.end and one.end - one.start > other.end - other.start

@@ -1,0 +1,123 @@
+"""The catalogue of secrets: every kind a candidate can have, in report order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+
+class Precision(IntEnum):
+    """How much a kind says of a value. Where candidates overlap, the more precise one stays."""
+
+    ENTROPY = 0
+    NAME = 1
+    TOKEN = 2
+    DOCUMENT = 3
+    """A document that holds other secrets: a service account with its key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of secret. `id` is the part of a rule id after the slash and never changes."""
+
+    id: str
+    title: str
+    severity: Literal["critical", "high", "low"]
+    """The value of the report's `Severity`: a known structure is critical, a name or entropy alone high."""
+    remediation: str
+    precision: Precision = Precision.TOKEN
+
+
+def _token(kind: str, title: str, revoke: str) -> Kind:
+    return Kind(kind, title, "critical", f"{revoke} {_KEEP_OUT}")
+
+
+_KEEP_OUT = (
+    "Then keep it out of the build: pass it with RUN --mount=type=secret, or give it to the container when it starts. "
+    "Deleting it in a later layer does not remove it."
+)
+
+KINDS: tuple[Kind, ...] = (
+    _token("aws-access-key", "AWS access key", "Deactivate the access key in IAM and review what it was used for."),
+    _token("aws-secret-key", "AWS secret access key", "Deactivate the access key it belongs to in IAM."),
+    _token("azure-storage-key", "Azure storage account key", "Rotate the storage account's keys."),
+    Kind(
+        "gcp-service-account",
+        "Google Cloud service account key",
+        "critical",
+        f"Delete the key of the service account, and prefer workload identity. {_KEEP_OUT}",
+        Precision.DOCUMENT,
+    ),
+    _token("google-api-key", "Google API key", "Delete or restrict the key in the Google Cloud console."),
+    _token("ibm-cloud-iam-key", "IBM Cloud IAM key", "Delete the API key in IBM Cloud IAM."),
+    _token("ibm-cos-hmac", "IBM Cloud Object Storage HMAC credentials", "Delete the HMAC credential."),
+    _token("softlayer-credentials", "SoftLayer credentials", "Regenerate the API key."),
+    _token("cloudant-credentials", "Cloudant credentials", "Rotate the credentials of the Cloudant account."),
+    _token("github-token", "GitHub token", "Revoke the token in GitHub's settings and check the audit log."),
+    _token("gitlab-token", "GitLab token", "Revoke the token in GitLab."),
+    _token("npm-token", "npm token", "Revoke the token with `npm token revoke`."),
+    _token("pypi-token", "PyPI token", "Remove the token in the account settings of PyPI."),
+    _token("docker-auth", "Docker registry credentials", "Change the password or token of the registry account."),
+    _token("artifactory-credentials", "Artifactory credentials", "Revoke the API key or change the password."),
+    _token("private-key", "Private key", "Replace the key pair and every certificate or authorisation that uses it."),
+    Kind(
+        "encrypted-private-key",
+        "Encrypted private key",
+        "high",
+        f"Replace the key pair: its passphrase can be guessed offline. {_KEEP_OUT}",
+    ),
+    _token("jwt", "JSON Web Token", "Invalidate the token or the key that signs it."),
+    _token("openai-key", "OpenAI API key", "Revoke the key in the OpenAI console."),
+    _token("slack-token", "Slack token", "Revoke the token in Slack's app settings."),
+    _token("discord-bot-token", "Discord bot token", "Reset the token in the Discord developer portal."),
+    _token("telegram-bot-token", "Telegram bot token", "Revoke the token with BotFather."),
+    _token("stripe-key", "Stripe key", "Roll the key in the Stripe dashboard."),
+    _token("square-oauth-secret", "Square OAuth secret", "Replace the secret in the Square developer dashboard."),
+    _token("sendgrid-key", "SendGrid API key", "Delete the key in SendGrid."),
+    _token("mailchimp-key", "Mailchimp API key", "Revoke the key in Mailchimp."),
+    _token("twilio-key", "Twilio key", "Delete the key in the Twilio console."),
+    _token("basic-auth", "Credentials in a URL", "Change the password."),
+    Kind(
+        "keyword",
+        "Secret by its name",
+        "high",
+        f"Change the value wherever it is accepted. {_KEEP_OUT}",
+        Precision.NAME,
+    ),
+    Kind(
+        "command-password",
+        "Password on a command line",
+        "high",
+        f"Change the password. {_KEEP_OUT}",
+        Precision.NAME,
+    ),
+    Kind(
+        "base64-entropy",
+        "Random-looking base64 string",
+        "high",
+        f"Find out what it is; if it is a credential, rotate it. {_KEEP_OUT}",
+        Precision.ENTROPY,
+    ),
+    Kind(
+        "hex-entropy",
+        "Random-looking hexadecimal string",
+        "high",
+        f"Find out what it is; if it is a credential, rotate it. {_KEEP_OUT}",
+        Precision.ENTROPY,
+    ),
+    Kind(
+        "public-ip",
+        "Public IP address",
+        "low",
+        "Configure addresses of your infrastructure when the container starts.",
+        Precision.ENTROPY,
+    ),
+)
+
+_BY_ID = {kind.id: kind for kind in KINDS}
+
+
+def kind_of(kind_id: str) -> Kind:
+    """The kind with this id; KeyError where there is none."""
+    return _BY_ID[kind_id]

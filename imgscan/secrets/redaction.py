@@ -1,0 +1,130 @@
+"""Making secrets unreadable: what a report may show of one, and how every other string is kept free of it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+
+SHOWN_TAIL = 4
+"""Last characters that are shown of a long secret."""
+LONG = 24
+"""Length from which the tail is shown, and the prefix of a token beside it."""
+HIDDEN = "***"
+SHORTEST_ERASED = 4
+"""Shorter values are not searched for in strings: they would erase half of any text."""
+
+# Prefixes that vendors publish, the longest first.
+_PUBLIC_PREFIX = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-[123]|"
+    r"github_pat_|gh[pousr]_|glpat-|gldt-|glft-|glsoat-|glrt-|glcbt-|glimt-|glptt-|glagent-|gloas-|GR1348941|"
+    r"A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA|AIza|xox[abposr]-|https://hooks\.slack\.com/services/|[sr]k_(?:live|test)_|"
+    r"sk-(?:proj-|svcacct-|admin-|ant-)?|npm_|pypi-|SG\.|sq0csp-|dckr_pat_|hf_|eyJ|AKC|AC(?=[0-9a-f]{32})|SK(?=[0-9a-f]{32})"
+)
+
+
+def redact(value: str) -> str:
+    """What may be shown: a public prefix, and the last 4 characters of what has 24 or more; nothing of a short one."""
+    text = normalised(value)
+    if len(text) < LONG:
+        return HIDDEN
+    prefix = _PUBLIC_PREFIX.match(text)
+    shown = prefix[0] if prefix and len(text) - prefix.end() >= LONG // 2 else ""
+    if shown.startswith(("-----BEGIN", "PuTTY")):
+        return f"{shown}..."
+    tail = text[-SHOWN_TAIL:]
+    return f"{shown}...{tail}" if tail.isprintable() and tail.isascii() else f"{shown}..."
+
+
+_ARMOUR = re.compile(r"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY")
+_ARMOUR_BLANKS = re.compile(r"\\[nrt]|\s+")
+
+
+def normalised(value: str) -> str:
+    """The value as it is compared: without blanks round it, and an armoured key without its line ends."""
+    text = value.strip(" \t\r\n\v\f")
+    return _ARMOUR_BLANKS.sub("", text) if _ARMOUR.match(text) else text
+
+
+def secret_key(hmac_key: bytes, value: str) -> bytes:
+    """16 bytes that are equal for equal secrets under one key, and say nothing of a weak one without it."""
+    text = normalised(value).encode("utf-8", "surrogateescape" if _encodable(value) else "surrogatepass")
+    return hmac.digest(hmac_key, text, hashlib.sha256)[:16]
+
+
+def _encodable(value: str) -> bool:
+    try:
+        value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_BOUNDARY = re.compile(r"(?<![^\s\"'`=:@/,;(\[{<>&|])(?=[^\s\"'`=:@/,;(\[{<>&|])")
+
+
+class Redactor:
+    """Replaces every known secret in a string: those given in plaintext, and those known by length and HMAC alone.
+
+    The latter are looked for where a word begins. Time grows with the text times the number of different lengths.
+    """
+
+    __slots__ = ("_by_length", "_hmac_key", "_plain")
+
+    def __init__(
+        self, plain: Iterable[str] = (), *, hmac_key: bytes = b"", keys: Iterable[tuple[int, bytes]] = ()
+    ) -> None:
+        """`plain` are secrets as found; `keys` pairs of a secret's length in characters and its `secret_key`."""
+        self._hmac_key = hmac_key
+        values = {text for value in plain for text in _spellings(value) if len(text) >= SHORTEST_ERASED}
+        ordered = sorted(values, key=lambda text: (-len(text), text))
+        self._plain = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self._by_length: dict[int, set[bytes]] = {}
+        for length, key in keys:
+            if length >= SHORTEST_ERASED:
+                self._by_length.setdefault(length, set()).add(key)
+
+    def __repr__(self) -> str:
+        return "Redactor()"
+
+    def __call__(self, text: str) -> str:
+        """The text without any known secret."""
+        if self._plain is not None:
+            text = self._plain.sub(lambda match: redact(match[0]), text)
+        return self._without_keyed(text) if self._by_length else text
+
+    def _without_keyed(self, text: str) -> str:
+        pieces: list[str] = []
+        done = 0
+        lengths = sorted(self._by_length, reverse=True)
+        template = hmac.new(self._hmac_key, digestmod=hashlib.sha256)
+        for match in _BOUNDARY.finditer(text):
+            start = match.start()
+            if start < done:
+                continue
+            length = self._keyed_at(text, start, lengths, template)
+            if length:
+                pieces += [text[done:start], redact(text[start : start + length])]
+                done = start + length
+        return "".join([*pieces, text[done:]]) if pieces else text
+
+    def _keyed_at(self, text: str, start: int, lengths: list[int], template: hmac.HMAC) -> int:
+        for length in lengths:
+            end = start + length
+            if end > len(text) or (end < len(text) and text[end - 1].isalnum() and text[end].isalnum()):
+                continue
+            digest = template.copy()
+            digest.update(text[start:end].encode("utf-8", "surrogatepass"))
+            if digest.digest()[:16] in self._by_length[length]:
+                return length
+        return 0
+
+
+def _spellings(value: str) -> set[str]:
+    """A secret as it is, trimmed, and as JSON and reprs escape it; each line of an armoured key by itself."""
+    text = value.strip(" \t\r\n\v\f")
+    spellings = {value, text, text.replace("\\", "\\\\").replace('"', '\\"'), text.replace("\n", "\\n")}
+    if "\n" in text:
+        spellings |= {line.strip() for line in text.splitlines() if len(line.strip()) >= LONG and "-----" not in line}
+    return spellings

@@ -257,6 +257,19 @@ def test_no_secret_leaves(entry_with_secret):
     assert "***" in as_dockerfile(built)
 
 
+def test_a_secret_spelled_in_another_way_does_not_leave_either():
+    spelled = "".join(f"\\x{ord(char):02x}" for char in SECRET)
+    built = reconstruct(image(buildkit(f'CMD ["{spelled}"]')), {}, mask)
+    assert built.steps[0].instruction == 'CMD ["***"]'
+    assert SECRET not in as_dockerfile(built)
+
+
+def test_a_secret_that_quoting_would_spell_in_another_way_does_not_leave():
+    secret = 'a"b\\c'
+    built = reconstruct(image(env=(f"A={secret}",), cmd=(secret,)), {}, lambda text: text.replace(secret, "***"))
+    assert built.settings == ("ENV A=***", 'CMD ["***"]')
+
+
 def test_a_redactor_that_needs_the_name_sees_it_with_the_value():
     def by_name(text: str) -> str:
         return re.sub(r"(TOKEN=)\S+", r"\1***", text)

@@ -269,6 +269,10 @@ class TestForms:
         text = "|3 PIP_INDEX_URL=https://pypi.example/simple NOTE=two words /bin/sh -c make"
         assert parse_created_by(text).build_args == RUN_ARGS
 
+    def test_its_count_tells_the_shell_from_one_inside_the_command(self):
+        parsed = parse_created_by("|3 A=x NOTE=two words /bin/sh -c X=1 /bin/sh -c make", shell=SH)
+        assert (parsed.build_args, parsed.arguments) == ((("A", "x"), ("NOTE", "two words")), "X=1 /bin/sh -c make")
+
     def test_a_value_with_an_equals_sign_is_told_from_the_next_build_arg_by_the_declared_names(self):
         text = "|2 OPTS=-a x=1 -b TOKEN=abc /bin/sh -c make"
         expected = (("OPTS", "-a x=1 -b"), ("TOKEN", "abc"))

@@ -14,7 +14,7 @@ from imgscan.evidence import LayerScan, MemberKind
 from imgscan.image.blob import BlobRef, Readable, StreamedBlob
 from imgscan.image.compression import SNIFF, PlainStream
 from imgscan.image.image import SourceKind
-from imgscan.image.oci import MAX_JSON
+from imgscan.image.oci import MAX_JSON, sha256
 from imgscan.sources.assembly import assemble
 from imgscan.sources.entries import (
     ARCHIVE_LIMITS,
@@ -82,6 +82,12 @@ def read_archive_stream(
         raise InvalidImage(
             f"{reference} is cut off before anything said what is in it ({cut.message})", tip="save the image again"
         ) from error
+    if source is SourceKind.DOCKER:
+        # An engine names an image's config by its digest: known, it need not be saved to be read again.
+        for image in assembly.images:
+            blob = next((one for one in entries.documents.values() if sha256(one) == image.config.image_id), None)
+            if blob is not None:
+                visitor.keep_config(image.config.image_id, blob)
     claimed = {follow(name, entries.blobs, entries.links) for name in assembly.claimed}
     lost = [blob for blob in entries.scans if isinstance(blob, StreamedBlob) and blob.name not in claimed and blob.size]
     return Opened(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -126,7 +127,8 @@ def resolve(engine: Engine, request: Request, visitor: LayerVisitor) -> Describe
 def read(engine: Engine, found: Described, request: Request, visitor: LayerVisitor) -> Opened:
     """The image's metadata and layer scans, by the cheapest way that gives all of them."""
     opened = from_cache(found, visitor)
-    if opened is None and not visitor.opens_layers:
+    if opened is None and not (visitor.opens_layers and found.diff_ids):
+        # Nothing to scan. An image without layers cannot be saved either ("empty export - not implemented", moby).
         opened = from_config(found, engine.history(found.image_id))
     if opened is None:
         first = FIRST_BYTE_SECONDS + found.size / EXPORT_BYTES_PER_SECOND
@@ -233,6 +235,8 @@ def _client(endpoint: Endpoint, timeout: float) -> docker.APIClient:
             f"{endpoint.name} is reached over ssh, and imgscan was installed without that",
             tip="pip install 'imgscan[ssh]'",
         )
+    if endpoint.host.startswith("unix://"):
+        _knock(endpoint)
     try:
         # The ssh client of the system knows the user's jump hosts and keys; paramiko knows some of them.
         return docker.APIClient(
@@ -244,6 +248,16 @@ def _client(endpoint: Endpoint, timeout: float) -> docker.APIClient:
         )
     except (docker.errors.DockerException, requests.RequestException) as error:
         raise _unreachable(endpoint, error) from error
+
+
+def _knock(endpoint: Endpoint) -> None:
+    """Connect to a Unix socket and hang up: its error is the system's own, and the SDK leaves a socket open on one."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(CONNECT_SECONDS)
+        try:
+            sock.connect("/" + endpoint.host.removeprefix("unix://").lstrip("/"))
+        except OSError as error:
+            raise _unreachable(endpoint, error) from error
 
 
 def _unreachable(endpoint: Endpoint, error: BaseException) -> SourceError:
@@ -355,8 +369,8 @@ class Engine:
             with response:
                 self._api._raise_for_status(response)
                 raw = self._api._get_raw_response_socket(response)
-                for socket in (raw, getattr(raw, "_sock", None)):  # a file over a socket, or a channel of ssh
-                    set_timeout = getattr(socket, "settimeout", None)
+                for channel in (raw, getattr(raw, "_sock", None)):  # a file over a socket, or a channel of ssh
+                    set_timeout = getattr(channel, "settimeout", None)
                     if set_timeout is not None:
                         set_timeout(silence)
                 for block in response.raw.stream(READ_BYTES, decode_content=False):

@@ -196,4 +196,4 @@ class _Keeper:
         self._visitor.keep_config(image_id, blob)
 
     def progress(self, what: str, done: int, total: int | None) -> None:
-        self._visitor.progress(what, done, total)
+        """Nothing: the progress of the save is told above, and with a total."""

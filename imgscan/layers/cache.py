@@ -1,0 +1,288 @@
+"""Layer scans kept between runs: one file a scan, columnar, never pickle.
+
+What may ask for a scan by a claimed diff_id is the caller's care (docs/architecture.md, Trust). A scan that
+did not read everything is not kept. A cache that cannot be read or written is told once and otherwise ignored.
+
+    key                       32 random bytes: the HMAC key of this cache's matches
+    scans/DIFF-PLAN.scan      a LayerScan, see `encode_scan`
+    files/IDENTITY.json       what a verified read of a run of bytes in a file gave
+    configs/HEX               a config blob, by its digest
+    matcher-*.hsdb            compiled patterns
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+import struct
+import sys
+import tempfile
+import time
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imgscan.errors import Effect, Problem
+from imgscan.evidence import Confidence, Coverage, Fact, LayerScan, Match, MemberTable, Skip, Validation
+from imgscan.image.blob import FileBlob
+
+MAGIC = b"imgscan scan 1\n"
+SIZE_CAP = 2 << 30
+"""Bytes of all files together; the least recently used go first."""
+_RACY_NS = 100_000_000  # a file changed later than this before it was read may change again unseen
+_HEADER = struct.Struct("<Q32s")
+_COLUMNS = ("kinds", "sizes", "modes", "uids", "gids", "mtimes", "data_offsets", "checksums", "name_ends", "link_ends")
+
+
+@dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """A run of bytes in a file that has not changed: device, inode, size, mtime and ctime in ns, offset, length."""
+
+    parts: tuple[int, ...]
+    settled: bool
+    """The file was old enough when it was looked at for a later change to show."""
+
+    @classmethod
+    def of(cls, blob: FileBlob) -> FileIdentity:
+        """OSError where the file is gone."""
+        status = Path(blob.path).stat()
+        changed = max(status.st_mtime_ns, status.st_ctime_ns)
+        parts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        return cls((*parts, blob.offset, blob.size), time.time_ns() - changed > _RACY_NS)
+
+    @property
+    def name(self) -> str:
+        return hashlib.sha256(repr(self.parts).encode()).hexdigest()[:40]
+
+
+class ScanCache:
+    """The cache in one directory, made with mode 0700 on first use."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.failure = ""
+        """Why the cache could not be written, told once; empty where it could."""
+
+    @property
+    def directory(self) -> Path:
+        return self._directory
+
+    def secret_key(self) -> bytes:
+        """The HMAC key of this cache; a fresh one for this run where it cannot be kept."""
+        path = self._directory / "key"
+        kept = _read(path)
+        if kept is not None and len(kept) == 32:
+            return kept
+        key = secrets.token_bytes(32)
+        self._write(path, key)
+        return _read(path) or key  # another process may have been first
+
+    def get(self, diff_id: str, plan: str) -> LayerScan | None:
+        """The scan of a layer under a plan."""
+        path = self._scan_path(diff_id, plan)
+        data = _read(path)
+        if data is None:
+            return None
+        try:
+            scan = decode_scan(data)
+        except ValueError:
+            return None
+        if scan.diff_id != diff_id or scan.plan != plan:
+            return None
+        _touch(path)
+        return scan
+
+    def put(self, scan: LayerScan) -> None:
+        """Keep a scan that read everything; others are not kept."""
+        if any(problem.effect is Effect.INCOMPLETE for problem in scan.problems):
+            return
+        self._write(self._scan_path(scan.diff_id, scan.plan), encode_scan(scan))
+
+    def diff_id_of(self, identity: FileIdentity) -> str | None:
+        """The diff_id that a verified read of these very bytes gave."""
+        data = _read(self._directory / "files" / f"{identity.name}.json")
+        if data is None:
+            return None
+        try:
+            document = json.loads(data)
+        except ValueError:
+            return None
+        return document["diff_id"] if document.get("identity") == list(identity.parts) else None
+
+    def put_identity(self, identity: FileIdentity, scan: LayerScan) -> None:
+        """Remember what the bytes with this identity are."""
+        if identity.settled:
+            document = {"identity": list(identity.parts), "diff_id": scan.diff_id}
+            self._write(self._directory / "files" / f"{identity.name}.json", json.dumps(document).encode())
+
+    def config(self, image_id: str) -> bytes | None:
+        """A config blob, if its digest is right."""
+        algorithm, _, name = image_id.partition(":")
+        if algorithm != "sha256" or not _is_hex(name):
+            return None
+        data = _read(self._directory / "configs" / name)
+        return data if data is not None and hashlib.sha256(data).hexdigest() == name else None
+
+    def put_config(self, image_id: str, blob: bytes) -> None:
+        """Keep a config blob under the digest it has."""
+        name = hashlib.sha256(blob).hexdigest()
+        if image_id == f"sha256:{name}":
+            self._write(self._directory / "configs" / name, blob)
+
+    def prune(self, cap: int = SIZE_CAP) -> None:
+        """Remove the least recently used files until the rest fits the cap."""
+        found = []
+        for directory, _, names in os.walk(self._directory):
+            for name in names:
+                path = Path(directory, name)
+                try:
+                    status = path.lstat()
+                except OSError:
+                    continue
+                if name != "key":
+                    found.append((status.st_mtime_ns, status.st_size, path))
+        total = sum(size for _, size, _ in found)
+        for _, size, path in sorted(found, key=lambda item: (item[0], str(item[2]))):
+            if total <= cap:
+                break
+            try:
+                path.unlink()
+            except OSError:
+                continue
+            total -= size
+
+    def _scan_path(self, diff_id: str, plan: str) -> Path:
+        name = hashlib.sha256(f"{diff_id} {plan}".encode()).hexdigest()[:40]
+        return self._directory / "scans" / f"{name}.scan"
+
+    def _write(self, path: Path, data: bytes) -> None:
+        """Atomic: readers see all of it or nothing; a broken write leaves no file behind."""
+        temporary = ""
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            Path(temporary).replace(path)
+        except OSError as error:
+            self.failure = self.failure or f"the cache in {self._directory} cannot be written: {error.strerror}"
+            if temporary:
+                Path(temporary).unlink(missing_ok=True)
+
+
+def encode_scan(scan: LayerScan) -> bytes:
+    """A scan as bytes: magic, length and digest of what follows, a JSON head, the table's columns."""
+    table = scan.members
+    columns: list[tuple[str, str, bytes]] = [
+        (name, getattr(table, name).typecode, getattr(table, name).tobytes()) for name in _COLUMNS
+    ]
+    columns += [("names", "", bytes(table.names)), ("links", "", bytes(table.links))]
+    head = {
+        "byteorder": sys.byteorder,
+        "columns": [(name, code, len(data)) for name, code, data in columns],
+        "xattrs": [
+            (index, [(name, base64.b64encode(value).decode()) for name, value in pairs])
+            for index, pairs in table.xattrs.items()
+        ],
+        "raw_names": [(index, base64.b64encode(name).decode()) for index, name in table.raw_names.items()],
+        "scan": [scan.diff_id, scan.digest, scan.size, scan.stored_size, scan.plan],
+        "matches": [_match_row(match) for match in scan.matches],
+        "facts": [(fact.kind, fact.member, fact.rows) for fact in scan.facts],
+        "coverage": [scan.coverage.members, scan.coverage.scanned, _skips(scan.coverage.skipped)],
+        "opaque": _skips(scan.coverage.opaque),
+        "problems": [(p.code, p.message, p.effect, p.path, p.layer) for p in scan.problems],
+    }
+    text = json.dumps(head, separators=(",", ":")).encode()
+    body = b"".join([struct.pack("<Q", len(text)), text, *(data for _, _, data in columns)])
+    return MAGIC + _HEADER.pack(len(body), hashlib.sha256(body).digest()) + body
+
+
+def decode_scan(data: bytes) -> LayerScan:
+    """The inverse of `encode_scan`; ValueError for anything else."""
+    start = len(MAGIC) + _HEADER.size
+    if not data.startswith(MAGIC) or len(data) < start:
+        raise ValueError("no scan")
+    length, digest = _HEADER.unpack_from(data, len(MAGIC))
+    body = memoryview(data)[start:]
+    if len(body) != length or hashlib.sha256(body).digest() != digest:
+        raise ValueError("a damaged scan")
+    (text_length,) = struct.unpack_from("<Q", body)
+    head: dict[str, Any] = json.loads(bytes(body[8 : 8 + text_length]))
+    if head["byteorder"] != sys.byteorder:
+        raise ValueError("a scan of another machine")
+    diff_id, blob_digest, size, stored_size, plan = head["scan"]
+    members, scanned, skipped = head["coverage"]
+    return LayerScan(
+        diff_id=diff_id,
+        digest=blob_digest,
+        size=size,
+        stored_size=stored_size,
+        plan=plan,
+        members=_decode_table(head, body[8 + text_length :]),
+        matches=tuple(_match(row) for row in head["matches"]),
+        facts=tuple(Fact(kind, member, tuple(tuple(row) for row in rows)) for kind, member, rows in head["facts"]),
+        coverage=Coverage(members, scanned, _unskips(skipped), _unskips(head["opaque"])),
+        problems=tuple(Problem(c, m, Effect(effect), path, layer) for c, m, effect, path, layer in head["problems"]),
+    )
+
+
+def _decode_table(head: dict[str, Any], columns: memoryview) -> MemberTable:
+    table = MemberTable()
+    at = 0
+    for name, code, length in head["columns"]:
+        chunk = columns[at : at + length]
+        at += length
+        if code:
+            column = array(code)
+            column.frombytes(chunk)
+            setattr(table, name, column)
+        else:
+            setattr(table, name, bytearray(chunk))
+    table.xattrs = {
+        index: tuple((name, base64.b64decode(value)) for name, value in pairs) for index, pairs in head["xattrs"]
+    }
+    table.raw_names = {index: base64.b64decode(name) for index, name in head["raw_names"]}
+    return table
+
+
+def _match_row(match: Match) -> list[Any]:
+    return [getattr(match, name) if name != "key" else base64.b64encode(match.key).decode() for name in Match.__slots__]
+
+
+def _match(row: list[Any]) -> Match:
+    values = dict(zip(Match.__slots__, row, strict=True))
+    values["key"] = base64.b64decode(values["key"])
+    values["confidence"] = Confidence(values["confidence"])
+    values["validation"] = Validation(values["validation"])
+    return Match(**values)
+
+
+def _skips(skips: tuple[Skip, ...]) -> list[tuple[str, int, int]]:
+    return [(skip.reason, skip.count, skip.bytes) for skip in skips]
+
+
+def _unskips(rows: list[list[Any]]) -> tuple[Skip, ...]:
+    return tuple(Skip(*row) for row in rows)
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _touch(path: Path) -> None:
+    try:
+        os.utime(path)
+    except OSError:
+        return
+
+
+def _is_hex(text: str) -> bool:
+    return len(text) == 64 and all(character in "0123456789abcdef" for character in text)

@@ -71,7 +71,7 @@ def build(
     started = time.monotonic()
     entries = plan(seed, scale, secrets)
     plain, flat, records = [], [], []
-    nested_bytes = members = 0
+    nested_bytes = inflated = members = 0
     pools(seed, pool)  # before the workers start, which inherit it where processes are forked
     processes = ProcessPoolExecutor(workers) if workers else None
     for index, layer_entries in enumerate(entries):
@@ -80,6 +80,7 @@ def build(
         flat.append(built.flat)
         records += [record(planting, index) for planting in built.plantings]
         nested_bytes += built.nested_bytes
+        inflated += built.inflated
         members += built.members
     if processes:
         processes.shutdown()
@@ -98,6 +99,7 @@ def build(
         "members": members,
         "layer_bytes": [layer.size for layer in plain],
         "nested_bytes": nested_bytes,
+        "inflated_bytes": inflated,
         "archive_bytes": {variant: (folder / f"{variant}.tar").stat().st_size for variant in VARIANTS},
         "seconds": round(time.monotonic() - started, 1),
         "planted": records,
@@ -114,6 +116,7 @@ class BuiltLayer:
     plantings: tuple[Planting, ...]
     members: int
     nested_bytes: int
+    inflated: int
 
 
 def write_layer(folder: Path, index: int, parts: Iterator[Segment]) -> BuiltLayer:
@@ -121,7 +124,7 @@ def write_layer(folder: Path, index: int, parts: Iterator[Segment]) -> BuiltLaye
     paths = [folder / f"{index}.{variant}.layer" for variant in ("plain", "flat")]
     digests = [hashlib.sha256(), hashlib.sha256()]
     plantings: list[Planting] = []
-    size = members = nested_bytes = 0
+    size = members = nested_bytes = inflated = 0
     with replacing(paths[0]) as plain, replacing(paths[1]) as flat:
         for part in parts:
             for data, target, digest in zip((part.data, disguised(part)), (plain, flat), digests, strict=True):
@@ -131,13 +134,14 @@ def write_layer(folder: Path, index: int, parts: Iterator[Segment]) -> BuiltLaye
             members += part.members
             plantings += part.plantings
             nested_bytes += sum(length for _, length in part.nested)
+            inflated += part.inflated
         for target, digest in zip((plain, flat), digests, strict=True):
             target.write(tarball.END)
             digest.update(tarball.END)
     diff_ids = ["sha256:" + digest.hexdigest() for digest in digests]
     total = size + len(tarball.END)
     stored = [StoredLayer(path, digest, digest, total) for path, digest in zip(paths, diff_ids, strict=True)]
-    return BuiltLayer(stored[0], stored[1], tuple(plantings), members, nested_bytes)
+    return BuiltLayer(stored[0], stored[1], tuple(plantings), members, nested_bytes, inflated)
 
 
 def segments(seed: int, pool: int, entries: list[Entry], processes: Executor | None) -> Iterator[Segment]:

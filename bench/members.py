@@ -33,6 +33,8 @@ class Segment:
     data: bytes
     members: int
     nested: tuple[tuple[int, int], ...]
+    inflated: int
+    """Bytes that the nested files hold when unpacked."""
     plantings: tuple[Planting, ...]
 
 
@@ -43,8 +45,10 @@ def segment(seed: int, pool_size: int, entries: list[Entry]) -> Segment:
     at = 0
     nested_files: list[tuple[int, int]] = []
     plantings: list[Planting] = []
+    inflated = 0
     for entry in entries:
-        data, found = content(seed, pool, entry)
+        data, size, found = content(seed, pool, entry)
+        inflated += size
         kind = KINDS.get(entry.category, tarball.FILE)
         name = entry.path + "/" if kind == tarball.DIRECTORY else entry.path
         head = tarball.header(name.encode(), len(data), mode=entry.mode, kind=kind, link=entry.link.encode())
@@ -53,19 +57,19 @@ def segment(seed: int, pool_size: int, entries: list[Entry]) -> Segment:
         parts += [head, data, tarball.padding(len(data))]
         at += sum(map(len, parts[-3:]))
         plantings += found
-    return Segment(b"".join(parts), len(entries), tuple(nested_files), tuple(plantings))
+    return Segment(b"".join(parts), len(entries), tuple(nested_files), inflated, tuple(plantings))
 
 
-def content(seed: int, pool: Pools, entry: Entry) -> tuple[bytes, list[Planting]]:
-    """The bytes of one member and its plantings."""
+def content(seed: int, pool: Pools, entry: Entry) -> tuple[bytes, int, list[Planting]]:
+    """The bytes of one member, what they inflate to where it is nested (else 0), and its plantings."""
     random = Random(f"{seed} {entry.path} {entry.secrets and entry.secrets[0].value}")
     category = entry.category
     if category in KINDS or category == "empty":
-        return b"", []
+        return b"", 0, []
     if category in NESTED:
         return nested_content(random, pool, entry)
     if category == "blob":
-        return b"".join(blob(random, entry.size)), []
+        return b"".join(blob(random, entry.size)), 0, []
     if category == "elf":
         pieces = elf(random, pool, entry.size)
     elif category == "key-file":
@@ -83,7 +87,7 @@ def content(seed: int, pool: Pools, entry: Entry) -> tuple[bytes, list[Planting]
     if category == "utf16":
         data = data.decode().encode("utf-16")
         encoding = "utf-16"
-    return data, [located(secret, entry, data, encoding) for secret in entry.secrets]
+    return data, 0, [located(secret, entry, data, encoding) for secret in entry.secrets]
 
 
 def line_of(secret: Secret, entry: Entry) -> str:
@@ -117,7 +121,7 @@ def located(secret: Secret, entry: Entry, data: bytes, encoding: str) -> Plantin
     return Planting(secret, entry.place, entry.path, None, offset, line, encoding)
 
 
-def nested_content(random: Random, pool: Pools, entry: Entry) -> tuple[bytes, list[Planting]]:
+def nested_content(random: Random, pool: Pools, entry: Entry) -> tuple[bytes, int, list[Planting]]:
     """An archive or compressed file; its secrets are in inner files of their own, or a line of a single file."""
     extra = []
     plantings = []
@@ -129,4 +133,5 @@ def nested_content(random: Random, pool: Pools, entry: Entry) -> tuple[bytes, li
             line = b"".join([*around[:2], line.encode(), *around[2:]]).decode()
         extra.append((inner or "", line.encode()))
         plantings.append(Planting(secret, entry.place, entry.path, inner))
-    return nested.archive(random, pool, entry.category, entry.size, tuple(extra)), plantings
+    data, inflated = nested.archive(random, pool, entry.category, entry.size, tuple(extra))
+    return data, inflated, plantings

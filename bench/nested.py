@@ -19,28 +19,32 @@ SPAN = 24_000
 """Mean size of an inner file, bytes."""
 
 
-def archive(random: Random, pool: Pools, category: str, size: int, extra: tuple[tuple[str, bytes], ...]) -> bytes:
-    """An archive of about `size` stored bytes; `extra` are more inner files, last but one (zip, jar, tar.gz).
+def archive(
+    random: Random, pool: Pools, category: str, size: int, extra: tuple[tuple[str, bytes], ...]
+) -> tuple[bytes, int]:
+    """An archive of about `size` stored bytes, and its size when inflated.
 
-    A `gz` is a single compressed file, and its `extra` are lines in the middle of it.
+    `extra` are more inner files, last but one; for a `gz`, a single compressed file, they are lines in its middle.
     """
     budget = int(size * RATIO)
     if category == "gz":
         blocks = compose(random, pool, "text", budget)
         middle = len(blocks) // 2
-        return gzipped(b"".join([*blocks[:middle], *(line for _, line in extra), *blocks[middle:]]))
+        data = b"".join([*blocks[:middle], *(line for _, line in extra), *blocks[middle:]])
+        return gzipped(data), len(data)
     files = inner_files(random, pool, category, budget)
     files[-1:-1] = extra
     if category == "tar.gz":
         parts = []
         for name, data in files:
             parts += [tarball.header(name.encode(), len(data)), data, tarball.padding(len(data))]
-        return gzipped(b"".join([*parts, tarball.END]))
+        data = b"".join([*parts, tarball.END])
+        return gzipped(data), len(data)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as target:
         for name, data in files:
             target.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
+    return buffer.getvalue(), sum(len(data) for _, data in files)
 
 
 def inner_files(random: Random, pool: Pools, category: str, budget: int) -> list[tuple[str, bytes]]:

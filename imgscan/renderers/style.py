@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 
 from imgscan.renderers.renderer import RenderOptions
-from imgscan.renderers.text import wrap
+from imgscan.renderers.text import one_line, wrap
 from imgscan.report import Severity
 from imgscan.report.exit_code import ExitCode
+from imgscan.report.report import ImageRow
 
 _RESET = "\x1b[0m"
 _COLOURS = {
@@ -119,3 +120,21 @@ class Page:
     width: int
     """Columns; no line is wider."""
     style: Style
+
+
+def title(image: ImageRow, page: Page) -> list[str]:
+    """What stands above everything about an image: its name, where it is from, a line."""
+    style = page.style
+    facts = [
+        image.platform,
+        f"from {image.source}",
+        f"created {image.created[:10]}" if image.created else "",
+        image.image_id[:19],
+    ]
+    name = one_line(image.reference, page.width * 3)
+    about = one_line(" · ".join(fact for fact in facts if fact), page.width * 2)
+    return [
+        *(style.bold(line) for line in wrap(name, page.width)),
+        *(style.dim(line) for line in wrap(about, page.width)),
+        style.dim(style.rule * page.width),
+    ]

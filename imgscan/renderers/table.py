@@ -15,7 +15,7 @@ from imgscan.renderers import phrases
 from imgscan.renderers.grouping import Group, by_cause, groups
 from imgscan.renderers.ledger import coverage, verdict
 from imgscan.renderers.renderer import MINIMUM_WIDTH, RenderOptions
-from imgscan.renderers.style import Page, Style
+from imgscan.renderers.style import Page, Style, title
 from imgscan.renderers.text import count_text, one_line, shorten, size_text, width, wrap
 from imgscan.report import Report, ToolClass
 from imgscan.report.exit_code import Completeness, ExitCode, combined, exit_code, lacks_evidence
@@ -48,7 +48,7 @@ def _image(report: Report, page: Page) -> Lines:
     found = groups(report)
     tools = [group for group in found if group.tools]
     sections = [
-        _title(report, page),
+        title(report.image, page),
         _summary(report, page),
         _findings([group for group in found if not group.tools], page),
         _tools(tools, page),
@@ -62,23 +62,6 @@ def _image(report: Report, page: Page) -> Lines:
         if section:
             lines += [*section, ""]
     return lines[:-1]
-
-
-def _title(report: Report, page: Page) -> Lines:
-    image, style = report.image, page.style
-    facts = [
-        image.platform,
-        f"from {image.source}",
-        f"created {image.created[:10]}" if image.created else "",
-        image.image_id[:19],
-    ]
-    name = one_line(image.reference, page.width * 3)
-    about = one_line(" · ".join(fact for fact in facts if fact), page.width * 2)
-    return [
-        *(style.bold(line) for line in wrap(name, page.width)),
-        *(style.dim(line) for line in wrap(about, page.width)),
-        style.dim(style.rule * page.width),
-    ]
 
 
 # --- the answers at a glance

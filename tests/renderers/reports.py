@@ -26,7 +26,7 @@ from imgscan.report import (
 )
 from imgscan.report.report import HistoryRow, ImageRow, LayerRow
 
-COPY = AddedBy(3, 9, "COPY . .")
+COPY = AddedBy(3, 6, "COPY . .")
 PRESENT = FindingFate("present")
 DELETED = FindingFate("deleted", 5, "RUN rm -f .env")
 
@@ -36,6 +36,20 @@ def rule(
 ) -> Rule:
     return Rule(identity, title, severity, "Why it matters.", remediation)
 
+
+STEPS = (
+    ("ADD rootfs.tar.xz /", 0),
+    ('CMD ["bash"]', None),
+    ("RUN apt-get update && apt-get install -y --no-install-recommends build-essential git curl python3", 1),
+    ("RUN install-node 20", 2),
+    ("WORKDIR /app", None),
+    ("ENV API_KEY=sk-l********", None),
+    ("COPY . .", 3),
+    ("RUN npm install", 4),
+    ("RUN rm -f .env", 5),
+    ('CMD ["node","server.js"]', None),
+)
+"""(instruction, layer) of each step."""
 
 KEYWORD = rule(
     "file-secret/keyword",
@@ -71,15 +85,16 @@ def env_sighting(of: Finding) -> Finding:
         location=Location(LocationKind.CONFIG, pointer="/config/Env/2", name="API_KEY"),
         message="ENV API_KEY holds a secret",
         severity=Severity.HIGH,
-        added_by=AddedBy(None, 7, "ENV API_KEY=sk-l********"),
+        added_by=AddedBy(None, 5, "ENV API_KEY=sk-l********"),
         origin=Origin.OWN,
         secret=replace(of.secret, sightings=2),
     )
 
 
 def tool(name: str, tool_class: ToolClass, size: int, layer: int = 1) -> Tool:
-    instruction = "RUN apt-get update && apt-get install -y --no-install-recommends build-essential git curl python3"
-    return Tool(name, tool_class, f"usr/bin/{name}", layer, instruction, name, size, Origin.BASE, usable=True)
+    return Tool(
+        name, tool_class, f"usr/bin/{name}", layer, STEPS[(0, 2, 3)[layer]][0], name, size, Origin.BASE, usable=True
+    )
 
 
 TOOLS = (
@@ -111,7 +126,7 @@ def tool_finding(found: Tool) -> Finding:
         message=f"{found.name} is in the final file system",
         severity=severity,
         fate=PRESENT,
-        added_by=AddedBy(found.layer, found.layer, found.instruction),
+        added_by=AddedBy(found.layer, (0, 2, 3)[found.layer], found.instruction),
         origin=found.origin,
     )
 
@@ -149,19 +164,7 @@ def sensitive(number: int) -> Finding:
 
 
 def image(reference: str = "insecure-app:latest") -> ImageRow:
-    steps = (
-        ("ADD rootfs.tar.xz /", 0),
-        ('CMD ["bash"]', None),
-        ("RUN apt-get update && apt-get install -y --no-install-recommends build-essential git curl python3", 1),
-        ("RUN install-node 20", 2),
-        ("WORKDIR /app", None),
-        ("ENV API_KEY=sk-l********", None),
-        ("COPY . .", 3),
-        ("RUN npm install", 4),
-        ("RUN rm -f .env", 5),
-        ('CMD ["node","server.js"]', None),
-    )
-    layers = [(index, text, layer) for index, (text, layer) in enumerate(steps) if layer is not None]
+    layers = [(index, text, layer) for index, (text, layer) in enumerate(STEPS) if layer is not None]
     sizes = (74_800_000, 312_000_000, 141_000_000, 48_000, 12_000_000, 0)
     return ImageRow(
         reference=reference,
@@ -186,7 +189,7 @@ def image(reference: str = "insecure-app:latest") -> ImageRow:
                 text,
                 (("NPM_TOKEN", "npm_********"),) if index == 7 else (),
             )
-            for index, (text, layer) in enumerate(steps)
+            for index, (text, layer) in enumerate(STEPS)
         ),
     )
 

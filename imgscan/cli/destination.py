@@ -1,0 +1,133 @@
+"""Where a document goes: standard output, or a file that is there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from imgscan.cli.terminal import OutputError, write_output
+from imgscan.errors import ImgscanError, UsageError
+from imgscan.renderers import RENDERERS
+
+FORMATS = tuple(name for name, _ in RENDERERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """One document: its format, and the file it goes to; None for standard output."""
+
+    format: str
+    path: Path | None = None
+
+
+def parse_destinations(formats: list[str], output: str | None) -> tuple[Destination, ...]:
+    """What `--format FORMAT`, `--format FORMAT=FILE` and `--output FILE` ask for, in order.
+
+    `-` as a file is standard output. At most one document goes there, and none goes where another does.
+    """
+    found = [_destination(text) for text in formats] or [Destination("table")]
+    loose = [destination for destination in found if destination.path is None]
+    if len(loose) > 1:
+        names = " and ".join(destination.format for destination in loose)
+        raise UsageError(
+            f"{names} cannot both go to standard output",
+            tip=f"give one of them a file: --format {loose[0].format}=FILE",
+        )
+    if output is not None and output != "-":
+        if not loose:
+            raise UsageError(
+                "--output has nothing to write: every --format has a file of its own", tip="leave --output out"
+            )
+        target = Path(output)
+        found = [Destination(each.format, target) if each.path is None else each for each in found]
+    targets = [each.path.resolve() for each in found if each.path]
+    twice = next((target for target in targets if targets.count(target) > 1), None)
+    if twice is not None:
+        raise UsageError(f"two documents would go to {twice}", tip="give each --format a file of its own")
+    return tuple(found)
+
+
+def _destination(text: str) -> Destination:
+    name, equals, path = text.partition("=")
+    if name not in FORMATS:
+        raise UsageError(f"unknown format {name!r}", tip=f"the formats are {', '.join(FORMATS)}")
+    if equals and not path:
+        raise UsageError(f"--format {text} names no file", tip=f"write --format {name}=FILE, or --format {name}")
+    return Destination(name, Path(path) if path and path != "-" else None)
+
+
+def check_writable(destination: Destination) -> None:
+    """Find out before a long scan that its result could not be kept. Raises UsageError."""
+    path = destination.path
+    if path is None:
+        return
+    tip = "name a file in a directory that exists and that you may write to"
+    try:
+        target = path.resolve()
+        if target.is_dir():
+            raise UsageError(f"cannot write {path}: it is a directory", tip=tip)
+        if _is_special(path):
+            return
+        if target.exists() and not os.access(target, os.W_OK):
+            raise UsageError(f"cannot write {path}: it is read-only", tip="name another file, or make it writable")
+        # Asking os.access of the directory would not tell of a read-only file system or of one that is full.
+        descriptor, probe = tempfile.mkstemp(prefix=".imgscan-", dir=target.parent)
+        os.close(descriptor)
+        Path(probe).unlink()
+    except (OSError, RuntimeError) as error:
+        raise UsageError(f"cannot write {path}: {_reason(error)}", tip=tip) from error
+
+
+def deliver(destination: Destination, text: str, *, private: bool) -> None:
+    """Write a document where it belongs. A file appears whole or stays what it was; `private` ones are mode 0600."""
+    try:
+        if destination.path is None:
+            write_output(text)
+        else:
+            _replace(destination.path, text.encode("utf-8", "backslashreplace"), private=private)
+    except (OSError, RuntimeError, OutputError) as error:
+        name = destination.path or "standard output"
+        raise ImgscanError(
+            f"cannot write {name}: {_reason(error)}", tip="the scan itself was done; run it again with another --output"
+        ) from error
+
+
+def _replace(path: Path, data: bytes, *, private: bool) -> None:
+    if _is_special(path):
+        path.write_bytes(data)
+        return
+    target = path.resolve()  # a symlink stays one
+    descriptor, name = tempfile.mkstemp(prefix=".imgscan-", dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            os.fchmod(file.fileno(), 0o600 if private else _mode(target))
+        temporary.replace(target)
+    except BaseException:  # Ctrl-C as well must not leave the temporary file behind
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _mode(target: Path) -> int:
+    """The permissions a new file would have, or those of the file that is replaced."""
+    try:
+        return stat.S_IMODE(target.stat().st_mode)
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
+
+
+def _is_special(target: Path) -> bool:
+    """Whether it is a device or a pipe (/dev/null, /dev/stdout, a process substitution): written, not replaced."""
+    return target.exists() and not target.is_file()
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

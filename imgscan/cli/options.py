@@ -1,0 +1,136 @@
+"""The options that commands share: their names, help texts, and how their values are read.
+
+Values come as plain strings and are judged here, so that every wrong one is told in the same way, with the list of
+the right ones. Modules of the library are imported inside the functions: `imgscan --help` needs none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imgscan import __version__
+from imgscan.cli.terminal import write_output
+from imgscan.errors import UsageError
+
+if TYPE_CHECKING:
+    from imgscan.evidence import Depth
+    from imgscan.report import Severity
+    from imgscan.report.exit_code import Completeness
+    from imgscan.sources.source import PlatformRequest
+
+DEPTHS = ("config", "members", "content")
+FAIL_ON = ("critical", "high", "medium", "low", "none")
+
+Formats = Annotated[
+    list[str] | None,
+    typer.Option("--format", "-f", metavar="FORMAT[=FILE]", help="table (default) or json; repeatable with files."),
+]
+Output = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.")]
+FailOn = Annotated[str, typer.Option(metavar="|".join(FAIL_ON), help="Exit with 1 on findings this bad or worse.")]
+PlatformText = Annotated[
+    str | None,
+    typer.Option("--platform", metavar="OS/ARCH[/VARIANT]|all", help="Which image of a multi-platform one."),
+]
+Families = Annotated[
+    str | None, typer.Option(metavar="F,...", help="Report these families of rules only, such as file-secret.")
+]
+DepthText = Annotated[
+    str,
+    typer.Option("--depth", metavar="|".join(DEPTHS), help="How far to look: the config, the file names, all bytes."),
+]
+Entropy = Annotated[
+    bool, typer.Option("--entropy", help="Report any string that looks random too; many are not secrets.")
+]
+ShowSuppressed = Annotated[bool, typer.Option("--show-suppressed", help="List suppressed findings with their reasons.")]
+ShowSecrets = Annotated[bool, typer.Option("--show-secrets", help="Print secrets in full. Mind where the output goes.")]
+AllowIncomplete = Annotated[
+    bool, typer.Option("--allow-incomplete", help="Judge what could be read; exit with 0 or 1 even if parts were not.")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 for what nobody can read, as encrypted archives.")]
+Timeout = Annotated[
+    float | None, typer.Option(metavar="S", help="Seconds to wait for the image's source to answer or go on.")
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache of scanned layers.")]
+Verify = Annotated[bool, typer.Option("--verify", help="Read everything again and check the cache against it.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only results and errors.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Tell more on stderr; errors with a traceback.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        write_output(f"imgscan {__version__}\n")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+]
+
+
+def parse_choice(option: str, text: str, choices: Iterable[str]) -> str:
+    """`text`, if it is one of the choices, in any case."""
+    valid = tuple(choices)
+    if text.lower() not in valid:
+        raise UsageError(f"{option} cannot be {text!r}", tip=f"the values are {', '.join(valid)}")
+    return text.lower()
+
+
+def parse_fail_on(text: str) -> Severity:
+    from imgscan.report import Severity  # noqa: PLC0415
+
+    return Severity(parse_choice("--fail-on", text, FAIL_ON))
+
+
+def parse_depth(text: str) -> Depth:
+    from imgscan.evidence import Depth  # noqa: PLC0415
+
+    return Depth[parse_choice("--depth", text, DEPTHS).upper()]
+
+
+def parse_families(text: str | None) -> tuple[str, ...]:
+    """The families asked for, each once, in the order of the contract; empty for all of them."""
+    from imgscan.report import Family  # noqa: PLC0415
+
+    if text is None:
+        return ()
+    valid = [str(family) for family in Family]
+    wanted = {parse_choice("--families", name.strip(), valid) for name in text.split(",") if name.strip()}
+    if not wanted:
+        raise UsageError("--families names no family", tip=f"the values are {', '.join(valid)}")
+    return tuple(family for family in valid if family in wanted)
+
+
+def parse_platform(text: str | None) -> PlatformRequest:
+    from imgscan.image.image import Platform  # noqa: PLC0415
+    from imgscan.sources.source import PlatformRequest  # noqa: PLC0415
+
+    if text is None:
+        return PlatformRequest()
+    if text == "all":
+        return PlatformRequest(all=True)
+    parts = text.split("/")
+    if len(parts) not in (2, 3) or not all(parts):
+        raise UsageError(
+            f"--platform cannot be {text!r}",
+            tip="write os/architecture[/variant], as linux/amd64 or linux/arm/v7, or all",
+        )
+    return PlatformRequest(Platform(*parts))
+
+
+def parse_completeness(*, allow_incomplete: bool, strict: bool) -> Completeness:
+    from imgscan.report.exit_code import Completeness  # noqa: PLC0415
+
+    if allow_incomplete and strict:
+        raise UsageError("--allow-incomplete and --strict exclude each other", tip="leave one of them out")
+    if allow_incomplete:
+        return Completeness.LENIENT
+    return Completeness.STRICT if strict else Completeness.PROMISED
+
+
+def parse_timeout(seconds: float | None) -> float | None:
+    if seconds is not None and not 0 < seconds < float("inf"):
+        raise UsageError(f"--timeout cannot be {seconds}", tip="write a number of seconds above 0")
+    return seconds

@@ -14,7 +14,7 @@ from random import Random
 
 import pytest
 
-from bench import corpus, nested, planted
+from bench import corpus, nested, planted, programs, tables
 from bench.corpus import Corpus
 from bench.image import zstd
 from bench.plan import CLEANUP, COUNTS_AND_SIZES, PLACES
@@ -142,3 +142,18 @@ def test_tokens_with_a_checksum_carry_the_right_one():
     for digit in digits:
         number = number * 62 + digit
     assert number == zlib.crc32(value[4:34].encode())
+
+
+def test_a_secret_counts_as_found_by_its_core_or_most_of_it():
+    core = "x" * 4 + "0123456789abcdef"
+    assert programs.is_found(core, {f"TOKEN={core}"})
+    assert programs.is_found(core, {core[4:]})
+    assert not programs.is_found(core, {core[:8], "", "other"})
+    assert programs.is_found("first line", {programs.normal("-----BEGIN-----\\nfirst line\nsecond")})
+
+
+def test_tables_go_between_the_markers_of_a_page_and_nothing_else_changes(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{tables.BEGIN}\nold\n{tables.END}\nafter\n")
+    tables.insert(page, "new\n")
+    assert page.read_text() == f"before\n{tables.BEGIN}\nnew\n{tables.END}\nafter\n"

@@ -144,11 +144,23 @@ def read(engine: Engine, found: Described, request: Request, visitor: LayerVisit
             stalled=engine.silent,
         )
         try:
-            stream.start()
+            _start(stream, engine, found)
             opened = from_save(stream, found, request, visitor, lambda: engine.history(found.image_id))
         finally:
             stream.close()
     return replace(opened, problems=(*engine.problems, *opened.problems))
+
+
+def _start(stream: WatchedStream, engine: Engine, found: Described) -> None:
+    try:
+        stream.start()
+    except SourceError as error:
+        # dockerd 20.10 answers 500 and names a file of its own when the image was removed in between.
+        if isinstance(error, SourceUnavailable) or engine.inspect(found.image_id, None) is not None:
+            raise
+        raise ImageNotFound(
+            f"{found.reference} was removed from {engine.name} while it was being read", tip="name it again"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +247,7 @@ def _client(endpoint: Endpoint, timeout: float) -> docker.APIClient:
             f"{endpoint.name} is reached over ssh, and imgscan was installed without that",
             tip="pip install 'imgscan[ssh]'",
         )
-    if endpoint.host.startswith("unix://"):
-        _knock(endpoint)
+    _knock(endpoint)
     try:
         # The ssh client of the system knows the user's jump hosts and keys; paramiko knows some of them.
         return docker.APIClient(
@@ -252,6 +263,8 @@ def _client(endpoint: Endpoint, timeout: float) -> docker.APIClient:
 
 def _knock(endpoint: Endpoint) -> None:
     """Connect to a Unix socket and hang up: its error is the system's own, and the SDK leaves a socket open on one."""
+    if not endpoint.host.startswith("unix://"):
+        return
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(CONNECT_SECONDS)
         try:
@@ -293,6 +306,7 @@ class Engine:
     """
 
     def __init__(self, api: docker.APIClient, endpoint: Endpoint, problems: tuple[Problem, ...] = ()) -> None:
+        self._endpoint = endpoint
         self.name = endpoint.name
         self.host = plain(endpoint.host)
         self.problems = problems
@@ -322,6 +336,7 @@ class Engine:
 
     def history(self, image_id: str) -> Sequence[Mapping[str, Any]]:
         """The steps of the image's history, newest first, as the history call tells them."""
+        _knock(self._endpoint)  # it may be asked when a save broke off, by an engine that is gone
         with self._answering("tell the image's history"):
             steps = self._get_json("/images/{0}/history", image_id, {})
         return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
+from imgscan.errors import Effect
 from imgscan.evidence import LayerScan, Member, MemberKind
 from imgscan.image.image import Image
 from imgscan.overlay import Overlay
@@ -74,16 +75,21 @@ def effective_user(evidence: Evidence) -> EffectiveUser:
     """Resolve the config's user as runtimes do (moby/sys/user, GetExecUser).
 
     `user[:group]`, each a name or a number; a number is always an id; the first line that fits wins; an id without
-    a line is fine, a name without one is not. Where no layer or not the file was read, names stay unresolved.
+    a line is fine, a name without one is not. Where a layer or the file was not read, a name that is not found stays
+    unresolved instead of missing.
     """
     config = evidence.image.config
     if config.platform.os == "windows":
         return _windows_user(config.user)
     users = evidence.rows_at("accounts", "etc/passwd")
     groups = evidence.rows_at("accounts", "etc/group")
-    unread = (evidence.image.layers and not evidence.scans) or any(
-        rows is None and evidence.overlay.resolve(path) is not None
-        for rows, path in ((users, "etc/passwd"), (groups, "etc/group"))
+    unread = (
+        (evidence.image.layers and not evidence.scans)
+        or any(problem.effect is not Effect.NOTE for problem in evidence.image.problems)
+        or any(
+            rows is None and evidence.overlay.resolve(path) is not None
+            for rows, path in ((users, "etc/passwd"), (groups, "etc/group"))
+        )
     )
     return resolve(config.user, users or (), groups or (), read=not unread)
 

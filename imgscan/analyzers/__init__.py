@@ -3,3 +3,20 @@
 An analyzer declares what it needs of a scan (rules, depth, detectors, extractors) and later asks the
 evidence; it never opens a layer. To add one: write its file, add its line to ANALYZERS.
 """
+
+from __future__ import annotations
+
+from imgscan.analyzers.analyzer import Analyzer, Evidence, Outcome
+from imgscan.analyzers.build_tool import BuildToolAnalyzer
+from imgscan.analyzers.healthcheck import HealthcheckAnalyzer
+from imgscan.analyzers.root_user import RootUserAnalyzer
+from imgscan.analyzers.sensitive_file import SensitiveFileAnalyzer
+
+__all__ = ["ANALYZERS", "Analyzer", "Evidence", "Outcome"]
+
+ANALYZERS: tuple[Analyzer, ...] = (
+    RootUserAnalyzer(),
+    SensitiveFileAnalyzer(),
+    BuildToolAnalyzer(),
+    HealthcheckAnalyzer(),
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from imgscan.errors import Problem
@@ -21,6 +21,8 @@ class Evidence:
     scans: tuple[LayerScan, ...]
     """One per layer, base first."""
     overlay: Overlay
+    secret_key: bytes = field(default=b"", repr=False)
+    """Keys the HMAC by which equal secrets of this run are known."""
 
     def step(self, layer: int) -> HistoryStep | None:
         """The history step that made `layer`."""
@@ -83,6 +85,8 @@ class Outcome:
     tools: tuple[Tool, ...] = ()
     suppressed: tuple[Suppressed, ...] = ()
     problems: tuple[Problem, ...] = ()
+    secrets: tuple[tuple[bytes, str], ...] = field(default=(), repr=False)
+    """(key, value) of the secrets in strings of the metadata, for the redaction of the report; goes no further."""
 
 
 class Analyzer(Protocol):

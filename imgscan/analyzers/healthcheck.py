@@ -32,8 +32,8 @@ DISABLED = Rule(
 class HealthcheckAnalyzer:
     """`healthcheck`: missing, or switched off. OCI configs have no field for it, so there it is told differently."""
 
-    families = (Family.HEALTHCHECK,)
-    rules = (MISSING, DISABLED)
+    families: tuple[Family, ...] = (Family.HEALTHCHECK,)
+    rules: tuple[Rule, ...] = (MISSING, DISABLED)
     depth = Depth.CONFIG
     detectors: tuple[str, ...] = ()
     extractors: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from imgscan.accounts import EffectiveUser, effective_user, resolve
 from imgscan.analyzers.analyzer import Evidence, Outcome
 from imgscan.evidence import Depth
-from imgscan.privileges import PrivilegeDrop, dropped_by, privilege_drops
+from imgscan.image.privileges import PrivilegeDrop, dropped_by, privilege_drops
 from imgscan.programs import find_program, started_programs
 from imgscan.report import Family, Finding, Location, LocationKind, Rule, Severity
 
@@ -59,11 +59,11 @@ _SUPERVISOR_SCRIPTS = ("etc/s6-overlay/", "etc/services.d/", "etc/cont-init.d/",
 class RootUserAnalyzer:
     """`root-user`: one finding at most. An entry point that drops privileges lowers its severity."""
 
-    families = (Family.ROOT_USER,)
-    rules = (IMPLICIT, EXPLICIT, ALIAS, UNKNOWN)
+    families: tuple[Family, ...] = (Family.ROOT_USER,)
+    rules: tuple[Rule, ...] = (IMPLICIT, EXPLICIT, ALIAS, UNKNOWN)
     depth = Depth.MEMBERS
     detectors: tuple[str, ...] = ()
-    extractors = ("accounts", "script")
+    extractors: tuple[str, ...] = ("accounts", "script")
 
     def analyze(self, evidence: Evidence) -> Outcome:
         user = effective_user(evidence)
@@ -132,10 +132,8 @@ def _written_drops(evidence: Evidence) -> Iterator[tuple[str, PrivilegeDrop]]:
 def _script_drops(rows: tuple[tuple[str | int | None, ...], ...] | None) -> Iterator[PrivilegeDrop]:
     for row in rows or ():
         if row[0] == "drops":
-            kind, tool, user, line = row
-            yield PrivilegeDrop(
-                str(tool), user if isinstance(user, str) else None, line if isinstance(line, int) else 0
-            )
+            user, line = row[2], row[3]
+            yield PrivilegeDrop(str(row[1]), str(user) if user else None, line if isinstance(line, int) else 0)
 
 
 def _is_there(evidence: Evidence, tool: str) -> bool:

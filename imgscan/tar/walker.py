@@ -59,7 +59,8 @@ class _Open:
 class MemberWalker:
     """Fills a MemberTable from the blocks of one tar; feed() them in order, then finish().
 
-    `wants` says whether a member's content (up to `limits.extract_bytes`) is to be handed to `capture`.
+    `wants` is asked with a member's path and size whether its content is to be handed to `capture`; more than
+    `limits.extract_bytes` is a problem.
     With `checksums` the bytes of regular files are digested, so that equal rewrites can be told.
     """
 
@@ -68,7 +69,7 @@ class MemberWalker:
         limits: Limits,
         *,
         checksums: bool = True,
-        wants: Callable[[bytes], bool] | None = None,
+        wants: Callable[[bytes, int], bool] | None = None,
         capture: Capture | None = None,
     ) -> None:
         self.table = MemberTable()
@@ -254,7 +255,7 @@ class MemberWalker:
                 self._hand_over(index, b"")
             return
         stop = start + size
-        wanted = self._wants is not None and self._wants(table.path(index))
+        wanted = self._wants is not None and self._wants(table.path(index), size)
         if wanted and size > self._limits.extract_bytes:
             wanted = False
             self._problems.add(
@@ -276,7 +277,7 @@ class MemberWalker:
         self._continue_member(block, offset, end)
 
     def _hand_over(self, index: int, data: bytes) -> None:
-        if self._wants is not None and self._capture is not None and self._wants(self.table.path(index)):
+        if self._wants is not None and self._capture is not None and self._wants(self.table.path(index), len(data)):
             self._capture(index, data)
 
     def _continue_member(self, block: memoryview, offset: int, end: int) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from imgscan.evidence import decode
+from imgscan.image.privileges import privilege_drops
 from imgscan.layers.extractors.extractor import Row, bounded
-from imgscan.privileges import privilege_drops
 
 
 class ScriptExtractor:

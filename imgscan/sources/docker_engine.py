@@ -8,7 +8,7 @@ import re
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,18 +25,14 @@ from imgscan.errors import (
 from imgscan.image.image import Platform
 from imgscan.sources.engine_answers import (
     WRONG_PLATFORM,
-    Described,
     PullFailed,
-    describe,
     plain,
     pull_error,
     pull_progress,
-    same_platform,
     trailing_error,
 )
-from imgscan.sources.engine_images import from_cache, from_config, from_save
+from imgscan.sources.engine_images import IMAGE_ID, read, resolve
 from imgscan.sources.source import LayerVisitor, Opened, Request
-from imgscan.sources.watched_stream import WatchedStream
 
 if TYPE_CHECKING:
     import docker
@@ -44,12 +40,6 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 """For requests that only look something up."""
-FIRST_BYTE_SECONDS = 600.0
-"""Before the first byte of a save the engine exports the whole image to its own disk (moby, image/tarexport)."""
-EXPORT_BYTES_PER_SECOND = 10e6
-"""A slow disk's pace, added to the above; measured on fast ones: 100e6 to 300e6."""
-SILENCE_SECONDS = 120.0
-"""Between two bytes of a save: by then the engine copies from its own disk."""
 PULL_SILENCE_SECONDS = 600.0
 """Between two lines of a pull: extracting a big layer may be silent for long."""
 
@@ -66,7 +56,6 @@ REFERENCE = re.compile(
     rf"{_COMPONENT}(?:/{_COMPONENT})*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-fA-F]{32,})?"
 )
-IMAGE_ID = re.compile(r"sha256:[0-9a-f]{6,64}|[0-9a-f]{12,64}")
 
 
 class DockerEngine:
@@ -97,70 +86,6 @@ class DockerEngine:
         finally:
             engine.close()
         yield opened
-
-
-def resolve(engine: Engine, request: Request, visitor: LayerVisitor) -> Described:
-    """Turn a reference into one image id, once; from there on the id is asked for. Pulls what is not there."""
-    wanted = request.platforms.platform
-    document = engine.inspect(request.target, wanted)
-    if document is None:
-        if IMAGE_ID.fullmatch(request.target):
-            # An id names bytes; a registry would take it for a name, and give whatever has that name.
-            raise ImageNotFound(f"{engine.name} has no image {request.target}", tip="docker image ls shows what it has")
-        engine.pull(request.target, wanted, visitor)
-        document = engine.inspect(request.target, wanted)
-        if document is None:
-            raise ImageNotFound(
-                f"{engine.name} pulled {request.target} and does not have it",
-                tip=f"pull it by hand and see what it says: docker pull {request.target}",
-            )
-    found = describe(request.target, document)
-    if wanted is not None and not same_platform(wanted, found.platform):
-        # dockerd 20.10 pulls an image of another platform without a word.
-        raise PlatformNotFound(
-            f"{request.target} in {engine.name} is for {found.platform}, not for {wanted}",
-            tip=f"replace it there: docker pull --platform {wanted} {request.target}",
-        )
-    return found
-
-
-def read(engine: Engine, found: Described, request: Request, visitor: LayerVisitor) -> Opened:
-    """The image's metadata and layer scans, by the cheapest way that gives all of them."""
-    opened = from_cache(found, visitor)
-    if opened is None and not (visitor.opens_layers and found.diff_ids):
-        # Nothing to scan. An image without layers cannot be saved either ("empty export - not implemented", moby).
-        opened = from_config(found, engine.history(found.image_id))
-    if opened is None:
-        first = FIRST_BYTE_SECONDS + found.size / EXPORT_BYTES_PER_SECOND
-        silence = SILENCE_SECONDS
-        if request.timeout is not None:
-            first = silence = request.timeout
-        # The platform goes along where the store may hold several under one id, else an old engine might refuse it.
-        platform = found.platform if "Descriptor" in found.document and not request.platforms.all else None
-        stream = WatchedStream(
-            lambda: engine.save(found.image_id, platform, first, silence),
-            first=first,
-            between=silence,
-            stalled=engine.silent,
-        )
-        try:
-            _start(stream, engine, found)
-            opened = from_save(stream, found, request, visitor, lambda: engine.history(found.image_id))
-        finally:
-            stream.close()
-    return replace(opened, problems=(*engine.problems, *opened.problems))
-
-
-def _start(stream: WatchedStream, engine: Engine, found: Described) -> None:
-    try:
-        stream.start()
-    except SourceError as error:
-        # dockerd 20.10 answers 500 and names a file of its own when the image was removed in between.
-        if isinstance(error, SourceUnavailable) or engine.inspect(found.image_id, None) is not None:
-            raise
-        raise ImageNotFound(
-            f"{found.reference} was removed from {engine.name} while it was being read", tip="name it again"
-        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +141,7 @@ def _check_context(name: str) -> None:
         ) from error
 
 
-def connect(environment: Mapping[str, str], timeout: float | None) -> Engine:
+def connect(environment: Mapping[str, str], timeout: float | None) -> EngineApi:
     """The first engine that answers. Others than Docker's own are tried only where the user named none."""
     unanswered: list[tuple[Endpoint, SourceUnavailable]] = []
     for endpoint in endpoints(environment):
@@ -230,7 +155,7 @@ def connect(environment: Mapping[str, str], timeout: float | None) -> Engine:
             problems = (
                 Problem("other-engine", f"{unanswered[0][1].message}; {endpoint.name} at {endpoint.host} was asked"),
             )
-        return Engine(api, endpoint, problems)
+        return EngineApi(api, endpoint, problems)
     (_, first), *others = unanswered
     if others:
         raise SourceUnavailable("; ".join([first.message, *(error.message for _, error in others)]), tip=first.tip)
@@ -297,7 +222,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             todo += [item.__cause__, item.__context__, *item.args]
 
 
-class Engine:
+class EngineApi:
     """One engine's API, as far as imgscan needs it.
 
     What the SDK's own methods do not do is done here with its private request methods, in one place that a test

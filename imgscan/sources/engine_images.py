@@ -1,25 +1,123 @@
-"""An engine's image put together: from the cache, from the engine's words alone, or from a save while it streams."""
+"""An engine's image: resolved once, then read from the cache, from the engine's words alone, or from a save."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
-from imgscan.errors import Effect, InvalidImage, Problem, SourceError
+from imgscan.errors import (
+    Effect,
+    ImageNotFound,
+    InvalidImage,
+    PlatformNotFound,
+    Problem,
+    SourceError,
+    SourceUnavailable,
+)
 from imgscan.evidence import LayerScan
 from imgscan.image.blob import BlobRef, MissingBlob, Readable, StreamedBlob
 from imgscan.image.history import join_history
-from imgscan.image.image import Image, Layer, SourceKind
+from imgscan.image.image import Image, Layer, Platform, SourceKind
 from imgscan.image.oci import parse_config
 from imgscan.sources.archive_stream import read_archive_stream
-from imgscan.sources.engine_answers import Described, config_document
+from imgscan.sources.engine_answers import Described, config_document, describe, same_platform
 from imgscan.sources.source import LayerVisitor, Opened, PlatformRequest, Request
 from imgscan.sources.watched_stream import WatchedStream
 
 DRAIN_BYTES = 1 << 20
 
+FIRST_BYTE_SECONDS = 600.0
+"""Before the first byte of a save the engine exports the whole image to its own disk (moby, image/tarexport)."""
+EXPORT_BYTES_PER_SECOND = 10e6
+"""A slow disk's pace, added to the above; measured on fast ones: 100e6 to 300e6."""
+SILENCE_SECONDS = 120.0
+"""Between two bytes of a save: by then the engine copies from its own disk."""
+IMAGE_ID = re.compile(r"sha256:[0-9a-f]{6,64}|[0-9a-f]{12,64}")
+
 FromEngine = Callable[[], Sequence[Mapping[str, Any]]]
+
+
+class Engine(Protocol):
+    """What an engine can be asked; sources/docker_engine.py asks it."""
+
+    name: str
+    problems: tuple[Problem, ...]
+
+    def inspect(self, reference: str, platform: Platform | None) -> Mapping[str, Any] | None: ...
+
+    def history(self, image_id: str) -> Sequence[Mapping[str, Any]]: ...
+
+    def pull(self, reference: str, platform: Platform | None, visitor: LayerVisitor) -> None: ...
+
+    def save(self, image_id: str, platform: Platform | None, first: float, silence: float) -> Iterator[bytes]: ...
+
+    def silent(self, seconds: float) -> SourceError: ...
+
+
+def resolve(engine: Engine, request: Request, visitor: LayerVisitor) -> Described:
+    """Turn a reference into one image id, once; from there on the id is asked for. Pulls what is not there."""
+    wanted = request.platforms.platform
+    document = engine.inspect(request.target, wanted)
+    if document is None:
+        if IMAGE_ID.fullmatch(request.target):
+            # An id names bytes; a registry would take it for a name, and give whatever has that name.
+            raise ImageNotFound(f"{engine.name} has no image {request.target}", tip="docker image ls shows what it has")
+        engine.pull(request.target, wanted, visitor)
+        document = engine.inspect(request.target, wanted)
+        if document is None:
+            raise ImageNotFound(
+                f"{engine.name} pulled {request.target} and does not have it",
+                tip=f"pull it by hand and see what it says: docker pull {request.target}",
+            )
+    found = describe(request.target, document)
+    if wanted is not None and not same_platform(wanted, found.platform):
+        # dockerd 20.10 pulls an image of another platform without a word.
+        raise PlatformNotFound(
+            f"{request.target} in {engine.name} is for {found.platform}, not for {wanted}",
+            tip=f"replace it there: docker pull --platform {wanted} {request.target}",
+        )
+    return found
+
+
+def read(engine: Engine, found: Described, request: Request, visitor: LayerVisitor) -> Opened:
+    """The image's metadata and layer scans, by the cheapest way that gives all of them."""
+    opened = from_cache(found, visitor)
+    if opened is None and not (visitor.opens_layers and found.diff_ids):
+        # Nothing to scan. An image without layers cannot be saved either ("empty export - not implemented", moby).
+        opened = from_config(found, engine.history(found.image_id))
+    if opened is None:
+        first = FIRST_BYTE_SECONDS + found.size / EXPORT_BYTES_PER_SECOND
+        silence = SILENCE_SECONDS
+        if request.timeout is not None:
+            first = silence = request.timeout
+        # The platform goes along where the store may hold several under one id, else an old engine might refuse it.
+        platform = found.platform if "Descriptor" in found.document and not request.platforms.all else None
+        stream = WatchedStream(
+            lambda: engine.save(found.image_id, platform, first, silence),
+            first=first,
+            between=silence,
+            stalled=engine.silent,
+        )
+        try:
+            _start(stream, engine, found)
+            opened = from_save(stream, found, request, visitor, lambda: engine.history(found.image_id))
+        finally:
+            stream.close()
+    return replace(opened, problems=(*engine.problems, *opened.problems))
+
+
+def _start(stream: WatchedStream, engine: Engine, found: Described) -> None:
+    try:
+        stream.start()
+    except SourceError as error:
+        # dockerd 20.10 answers 500 and names a file of its own when the image was removed in between.
+        if isinstance(error, SourceUnavailable) or engine.inspect(found.image_id, None) is not None:
+            raise
+        raise ImageNotFound(
+            f"{found.reference} was removed from {engine.name} while it was being read", tip="name it again"
+        ) from error
 
 
 def from_cache(found: Described, visitor: LayerVisitor) -> Opened | None:

@@ -276,7 +276,8 @@ def _suppressed(report: Report, page: Page) -> Lines:
         reason = f"{one_line(item.reason, 60)}{f' ({one_line(item.by, 120)})' if item.by else ''}"
         cells = (finding.rule.id, phrases.place(finding.location), reason)
         table.append(["\n".join(wrap(cell, third)) for cell in cells])
-    return [style.heading("SUPPRESSED") + "  " + style.dim(reasons), *_plain(table)]
+    heading = style.wrap(f"{style.heading('SUPPRESSED')}  {style.dim(reasons)}", page.width)
+    return [*heading, *_plain(table)]
 
 
 # --- several images

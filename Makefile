@@ -1,0 +1,56 @@
+# Every target sets up what it needs: Python 3.11 or newer and a network (or pip's cache) are enough, no Docker.
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LAB := fixtures/lab/out
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint bench fixtures clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## imgscan and the tools to develop it, in .venv
+
+# Dependency groups need pip 25.1; what an older Python brings along is older.
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "imgscan needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	@touch $@
+
+demo: $(STAMP) ## build the insecure image of the lab and inspect it
+	@$(BIN)/python -m fixtures.lab.build $(LAB) >/dev/null
+	@echo '$$ imgscan inspect $(LAB)/insecure-classic.tar'
+	@echo
+	@$(BIN)/imgscan inspect $(LAB)/insecure-classic.tar $(ARGS); status=$$?; echo; \
+	if [ $$status -eq 1 ]; then \
+		echo "That was the insecure image of the lab: exit code 1, as it should be, for findings of severity high or worse."; \
+		echo "Its history, step by step: $(BIN)/imgscan history $(LAB)/insecure-classic.tar"; \
+	else \
+		echo "expected exit code 1 for an insecure image, got $$status" >&2; exit 1; \
+	fi
+
+test: $(STAMP) ## all tests; ARGS="-k table" for some
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## ruff (rules and format), mypy --strict
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(STAMP) ## speed and memory against the targets, as ratios in one run
+	$(BIN)/python -m bench.run $(ARGS)
+
+fixtures: $(STAMP) ## the lab's images as archives, in fixtures/lab/out
+	$(BIN)/python -m fixtures.lab.build $(LAB)
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) $(LAB) bench/out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -exec rm -rf {} +

@@ -1,0 +1,77 @@
+"""Wrong usage: exit code 2, one line that says what is wrong, one that says what is right, nothing on stdout."""
+
+import pytest
+
+from imgscan import __version__
+from imgscan.report import Family
+from tests.cli.conftest import process
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "tip"),
+    [
+        (["inspect"], "missing argument", "imgscan inspect --help"),
+        (["inspect", "x", "--no-such-option"], "no such option: --no-such-option", "imgscan inspect --help"),
+        (["no-such-command"], "no such command 'no-such-command'", "the commands are inspect, history"),
+        (["inspect", "x", "--fail-on", "bad"], "--fail-on cannot be 'bad'", "critical, high, medium, low, none"),
+        (["inspect", "x", "--depth", "deep"], "--depth cannot be 'deep'", "config, members, content"),
+        (["inspect", "x", "--families", "file-secret,x"], "--families cannot be 'x'", ", ".join(Family)),
+        (["inspect", "x", "--families", ","], "--families names no family", ", ".join(Family)),
+        (["inspect", "x", "--format", "xml"], "unknown format 'xml'", "table, json"),
+        (["inspect", "x", "--format", "json="], "names no file", "json=FILE"),
+        (["inspect", "x", "-f", "json", "-f", "table"], "cannot both go to standard output", "--format json=FILE"),
+        (["inspect", "x", "-f", "json=a", "-o", "b"], "--output has nothing to write", "leave --output out"),
+        (["inspect", "x", "-f", "json=a", "-f", "table=./a"], "two documents would go to", "a file of its own"),
+        (["inspect", "x", "--platform", "amd64"], "--platform cannot be 'amd64'", "linux/amd64"),
+        (["inspect", "x", "--timeout", "0"], "--timeout cannot be 0", "above 0"),
+        (["inspect", "x", "--timeout", "nan"], "--timeout cannot be nan", "above 0"),
+        (["inspect", "x", "--timeout", "soon"], "invalid value for '--timeout'", "imgscan inspect --help"),
+        (["inspect", "x", "--no-cache", "--verify"], "exclude each other", "leave one of them out"),
+        (["inspect", "x", "--strict", "--allow-incomplete"], "exclude each other", "leave one of them out"),
+        (["inspect", "x", "-o", "/nonexistent/out.json"], "cannot write /nonexistent/out.json: No such file", "exists"),
+        (["history", "x", "--format", "xml"], "unknown format 'xml'", "table, json"),
+    ],
+)
+def test_wrong_usage_is_told_with_what_would_be_right(imgscan, pipeline, arguments, error, tip):
+    run = imgscan(*arguments)
+    assert (run.code, run.out) == (2, "")
+    first, second = run.err.splitlines()
+    assert first.startswith("error: ")
+    assert error in first
+    assert second.startswith("tip: ")
+    assert tip in second
+    assert pipeline.asked == []
+
+
+def test_the_process_ends_with_the_exit_code():
+    run = process("inspect", "x", "--fail-on", "bad")
+    assert (run.code, run.out) == (2, "")
+    assert run.err.startswith("error: --fail-on cannot be 'bad'\ntip: ")
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["inspect", "--version"], ["history", "--version"]])
+def test_the_version_is_told(imgscan, arguments):
+    assert imgscan(*arguments).out == f"imgscan {__version__}\n"
+
+
+def test_help_names_every_command_and_the_exit_codes():
+    run = process("--help")
+    assert run.code == 0
+    assert all(word in run.out for word in ("inspect", "history", "Exit codes: 0 ", "130"))
+    assert process().out == run.out
+
+
+def test_help_of_inspect_names_every_option_of_the_contract():
+    run = process("inspect", "--help")
+    for option in (
+        "--format", "-f", "--output", "-o", "--fail-on", "--platform", "--families", "--depth", "--entropy",
+        "--show-suppressed", "--show-secrets", "--allow-incomplete", "--strict", "--timeout", "--no-cache", "--verify",
+        "--quiet", "--verbose", "--version",
+    ):  # fmt: skip
+        assert option in run.out
+
+
+def test_names_that_direct_the_terminal_are_told_escaped():
+    run = process("inspect", "x", "--fail-on", "\x1b[2Jhigh\n")
+    assert "\x1b" not in run.err
+    assert len(run.err.splitlines()) == 2

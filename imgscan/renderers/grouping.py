@@ -24,6 +24,8 @@ from imgscan.report import (
 
 Key = tuple[object, ...]
 
+_CLASSES = {tool_class.replace(" ", "-").lower(): tool_class for tool_class in ToolClass}
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -32,13 +34,22 @@ class Group:
     severity: Severity
     findings: tuple[Finding, ...]
     tools: tuple[Tool, ...] = ()
-    """Those of the report that the findings are about, for groups of build tools."""
-    tool_class: ToolClass | None = None
+    """Those of the report that the findings are about, for groups of build tools; deleted ones are not among them."""
 
     @property
     def first(self) -> Finding:
         """The finding that stands for the group: one of its worst."""
         return max(self.findings, key=lambda finding: finding.severity.rank)
+
+    @property
+    def about_tools(self) -> bool:
+        """Whether all findings are about build tools of one class."""
+        return self.first.rule.family is Family.BUILD_TOOL
+
+    @property
+    def tool_class(self) -> ToolClass | None:
+        """The class of the build tools, which their rule is named after."""
+        return _CLASSES.get(self.first.rule.id.partition("/")[2]) if self.about_tools else None
 
     @property
     def secret(self) -> SecretSighting | None:
@@ -62,19 +73,17 @@ class Cause:
 def groups(report: Report) -> list[Group]:
     """The open findings of a report: worst first, secrets before the rest, each group once."""
     tools = {(tool.path, tool.layer): tool for tool in report.tools}
-    by_path = {tool.path: tool for tool in report.tools}
     members: dict[Key, list[Finding]] = {}
     for number, finding in enumerate(report.verdict.open):
-        members.setdefault(_key(finding, by_path, number), []).append(finding)
+        members.setdefault(_key(finding, number), []).append(finding)
     made = []
-    for key, findings in members.items():
+    for findings in members.values():
         severity = max(finding.severity for finding in findings)
         if findings[0].rule.family is not Family.BUILD_TOOL:
             made.append(Group(severity, tuple(findings)))
             continue
         found = [tools.get((finding.location.path or "", finding.location.layer or 0)) for finding in findings]
-        tool_class = key[1] if isinstance(key[1], ToolClass) else None
-        made.append(Group(severity, tuple(findings), tuple(tool for tool in found if tool), tool_class))
+        made.append(Group(severity, tuple(findings), tuple(tool for tool in found if tool)))
     # `sorted` is stable: within a severity and rank the order of the report stays.
     return sorted(made, key=lambda group: (-group.severity.rank, _rank(group)))
 
@@ -82,18 +91,17 @@ def groups(report: Report) -> list[Group]:
 def _rank(group: Group) -> int:
     if group.secret:
         return 0
-    return 2 if group.first.rule.family is Family.BUILD_TOOL else 1
+    return 2 if group.about_tools else 1
 
 
-def _key(finding: Finding, tools: dict[str, Tool], number: int) -> Key:
+def _key(finding: Finding, number: int) -> Key:
     """Equal for findings that are told together."""
     if finding.secret:
         identity = finding.secret.id or finding.secret.key
         return ("secret", identity or number)
     if finding.rule.family is Family.BUILD_TOOL:
-        tool = tools.get(finding.location.path or "")
         alive = finding.fate is None or finding.fate.state == "present"
-        return ("tool", tool.tool_class if tool else finding.rule.id, finding.severity, alive)
+        return ("tool", finding.rule.id, finding.severity, alive)
     if finding.location.kind is LocationKind.FILE:
         return ("files", finding.rule.id, finding.severity)
     return ("rule", finding.rule.id, finding.severity, finding.message)

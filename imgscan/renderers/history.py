@@ -88,8 +88,8 @@ def _brought(report: Report, step: HistoryRow, indent: int, page: Page) -> Lines
 
 def _group(group: Group, indent: int, page: Page) -> Lines:
     style, first = page.style, group.first
-    if group.tools:
-        text = f"{phrases.class_text(group)}: {phrases.tools_text(group.tools, 12)}"
+    if group.about_tools:
+        text = f"{phrases.class_text(group, len(group.findings))}: {phrases.tool_names(group, 12)}"
     else:
         what = phrases.secret_text(group.secret, page.options.show_secrets) if group.secret else ""
         title_text = one_line(first.rule.title, 200)

@@ -6,6 +6,7 @@ Every phrase is printable and of bounded length; the whole values are in the JSO
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from imgscan.errors import Problem
 from imgscan.renderers.grouping import Group, by_cause
@@ -18,7 +19,6 @@ from imgscan.report import (
     LocationKind,
     Origin,
     SecretSighting,
-    Tool,
     ToolClass,
 )
 
@@ -116,29 +116,57 @@ def secret_text(secret: SecretSighting, show_value: bool) -> str:
     return f"{_value(secret.name)} = {shown}" if secret.name else shown
 
 
-def tools_text(tools: Sequence[Tool], limit: int) -> str:
-    """The names of tools, each once, at most `limit` of them."""
-    names = list(dict.fromkeys(_value(tool.name) for tool in tools))
-    more = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")
+@dataclass(frozen=True, slots=True)
+class ToolLine:
+    """Tools of one class that one step brought in and that met one fate; `counted` as in `3 compilers`."""
+
+    counted: str
+    names: str
+    size: int | None
+    """Bytes; None for tools that are deleted."""
+    brought_in: str
+    state: str
 
 
-def tool_lines(group: Group) -> list[tuple[list[Tool], str, str]]:
-    """(tools, what brought them in, what became of them) for each step that brought some of the group."""
+def tool_lines(group: Group, limit: int) -> list[ToolLine]:
+    """A group of build tools, one line for each step; at most `limit` names in each."""
     tools = {(tool.path, tool.layer): tool for tool in group.tools}
     lines = []
     for cause, findings in by_cause(group.findings):
         places = [(finding.location.path or "", finding.location.layer or 0) for finding in findings]
-        ended = fate(cause.fate) if cause.fate else "present"
-        named = [tools[place] for place in places if place in tools]
-        lines.append((named, brought_in(cause.added_by, findings[0].origin), ended))
+        sizes = [tools[place].size for place in places if place in tools]
+        lines.append(
+            ToolLine(
+                class_text(group, len(findings)),
+                _names(findings, limit),
+                sum(sizes) if sizes else None,
+                brought_in(cause.added_by, findings[0].origin),
+                fate(cause.fate) if cause.fate else "present",
+            )
+        )
     return lines
 
 
-def class_text(group: Group) -> str:
-    """The class of a group of tools, counted: `3 compilers`."""
+def tool_names(group: Group, limit: int) -> str:
+    """The names of a group's tools, each once, at most `limit` of them."""
+    return _names(group.findings, limit)
+
+
+def _names(findings: Sequence[Finding], limit: int) -> str:
+    names = list(dict.fromkeys(tool_name(finding.location) for finding in findings))
+    more = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")
+
+
+def tool_name(location: Location) -> str:
+    """The program's name, else its file's."""
+    return _value(location.name or (location.path or "").rpartition("/")[2])
+
+
+def class_text(group: Group, count: int) -> str:
+    """The class of a group of tools, for `count` of them: `3 compilers`."""
     if group.tool_class:
-        return counted_class(group.tool_class, len(group.tools))
+        return counted_class(group.tool_class, count)
     return one_line(group.first.rule.title, 60)
 
 

@@ -25,6 +25,8 @@ WIDE = 72
 PLACES = 6
 """Places of a group that are listed; the JSON document has all."""
 NAMES = 30
+TOOL_ADVICE = 2
+"""Pieces of advice on build tools that are told, the worst tools' first: each class has its own, much alike."""
 
 HEADERS = ("WHAT", "WHERE", "BROUGHT IN BY", "STATE")
 TOOL_HEADERS = ("BUILD TOOLS", "NAMES", "SIZE", "BROUGHT IN BY")
@@ -46,11 +48,11 @@ def render(reports: Sequence[Report], options: RenderOptions) -> str:
 
 def _image(report: Report, page: Page) -> Lines:
     found = groups(report)
-    tools = [group for group in found if group.tools]
+    tools = [group for group in found if group.about_tools]
     sections = [
         title(report.image, page),
         _summary(report, page),
-        _findings([group for group in found if not group.tools], page),
+        _findings([group for group in found if not group.about_tools], page),
         _tools(tools, page),
         _remediation(found, page),
         _suppressed(report, page),
@@ -216,11 +218,12 @@ def _tools(found: Sequence[Group], page: Page) -> Lines:
     style = page.style
     rows: list[tuple[str, str, str, str]] = []
     for group in found:
-        for tools, brought, state in phrases.tool_lines(group):
-            names = phrases.tools_text(tools, NAMES) + ("" if state == "present" else f" ({state})")
-            size = size_text(sum(tool.size for tool in tools))
+        for line in phrases.tool_lines(group, NAMES):
+            names = line.names + ("" if line.state == "present" else f" ({line.state})")
             padding = " " * (9 - len(group.severity))
-            rows.append((f"{style.severity(group.severity)}{padding}{phrases.class_text(group)}", names, size, brought))
+            first = f"{style.severity(group.severity)}{padding}{line.counted}"
+            size = "" if line.size is None else size_text(line.size)
+            rows.append((first, names, size, line.brought_in))
     if page.width < WIDE:
         return [line for row in rows for line in _stacked_tool(row, page)]
     natural = [max(width(style.plain(row[at])) for row in rows) for at in range(4)]
@@ -235,7 +238,7 @@ def _tools(found: Sequence[Group], page: Page) -> Lines:
 
 def _stacked_tool(row: tuple[str, str, str, str], page: Page) -> Lines:
     first, names, size, brought = row
-    texts = (f"{names}, {size}", brought)
+    texts = (f"{names}, {size}" if size else names, brought)
     return [
         *page.style.wrap(first, page.width),
         *(f"  {line}" for text in texts for line in wrap(text, page.width - 2)),
@@ -245,9 +248,15 @@ def _stacked_tool(row: tuple[str, str, str, str], page: Page) -> Lines:
 def _remediation(found: Sequence[Group], page: Page) -> Lines:
     """What to do, worst first; equal advice once, with the families it is for."""
     advice: dict[str, list[str]] = {}
+    about_tools = 0
     for group in found:
         for finding in group.findings:
-            families = advice.setdefault(finding.remediation or finding.rule.remediation, [])
+            text = finding.remediation or finding.rule.remediation
+            if group.about_tools and text not in advice:
+                about_tools += 1
+                if about_tools > TOOL_ADVICE:
+                    continue
+            families = advice.setdefault(text, [])
             if finding.rule.family not in families:
                 families.append(finding.rule.family)
     lines: Lines = []

@@ -10,7 +10,7 @@ from wcwidth import wcswidth
 
 from imgscan.renderers import Failure, RenderOptions
 from imgscan.renderers.table import render
-from imgscan.report import Severity, ToolClass
+from imgscan.report import FindingFate, Severity, ToolClass
 from imgscan.report.exit_code import Completeness
 from tests.renderers.reports import TOOLS, clean, hostile, incomplete, insecure, tool, tool_finding
 
@@ -87,6 +87,22 @@ def test_build_tools_take_one_line_for_each_class():
     assert len([line for line in shown.splitlines() if "27 compilers" in line]) == 2  # the answer and the finding
     assert len(shown.splitlines()) < 35
     assert flat(table(insecure())).count("3 compilers gcc, g++, cc 3.32 MB") == 1
+
+
+def test_a_class_of_tools_is_told_by_the_steps_that_brought_them():
+    some = (tool("gcc", ToolClass.COMPILER, 1000), tool("clang", ToolClass.COMPILER, 5000, layer=2))
+    report = replace(clean(), tools=some, verdict=replace(clean().verdict, open=tuple(map(tool_finding, some))))
+    shown = flat(table(report))
+    assert "1 compiler gcc 1 kB layer 1" in shown
+    assert "1 compiler clang 5 kB layer 2" in shown
+
+
+def test_a_deleted_tool_says_so_and_has_no_size():
+    fate = FindingFate("deleted", 5, "RUN apt-get purge gcc")
+    gone = replace(tool_finding(TOOLS[0]), severity=Severity.INFO, fate=fate)
+    report = replace(clean(), verdict=replace(clean().verdict, open=(gone,)))
+    shown = flat(table(report, width=200))
+    assert "INFO 1 compiler gcc (deleted in layer 5 by `RUN apt-get purge gcc`, still recoverable) layer 1" in shown
 
 
 def test_numbers_and_digests_are_not_mangled():

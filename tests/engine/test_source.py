@@ -24,7 +24,7 @@ from imgscan.sources import docker_engine
 from imgscan.sources.docker_engine import DockerEngine
 from imgscan.sources.source import PlatformRequest, Request
 from tests.engine.conftest import LABEL
-from tests.engine.visitor import KeepingVisitor
+from tests.sources.keeping_visitor import KeepingVisitor
 
 MADE_BY_THE_ENGINE = {
     *(".dockerenv", "dev", "dev/console", "dev/pts", "dev/shm", "proc", "sys"),

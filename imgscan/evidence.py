@@ -84,10 +84,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ScanPlan:
-    """Everything that may influence a scan: what to look for, how deep, and the caps.
+    """Everything that may influence a scan: what to look for, how deep, the caps, and the code that does it.
 
-    `patterns` names the detectors and their versions, `extractors` the extractors and theirs; both are
-    identities, the code behind them is found by name where the scan runs.
+    `patterns` names sets of detectors, `extractors` extractors; the code behind them is found by name where the
+    scan runs, and `code` identifies it (layers/plan.py).
     """
 
     depth: Depth = Depth.CONTENT
@@ -95,12 +95,13 @@ class ScanPlan:
     extractors: tuple[str, ...] = ()
     entropy: bool = False
     limits: Limits = field(default_factory=Limits)
+    code: str = ""
 
     @property
     def fingerprint(self) -> str:
         """Hex digest that differs whenever a scan might; part of every cache key."""
         parts = {
-            "scan": SCAN_VERSION,
+            "code": self.code,
             "depth": int(self.depth),
             "patterns": self.patterns,
             "extractors": self.extractors,
@@ -110,8 +111,13 @@ class ScanPlan:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-SCAN_VERSION = 1
-"""Raised whenever the walker, the matcher or a confirmation changes what a scan yields."""
+class Part(StrEnum):
+    """What of a member a match is in."""
+
+    DATA = "data"
+    NAME = "name"
+    LINK = "link target"
+    XATTR = "extended attribute"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +144,8 @@ class Match:
     key: bytes
     suppressed: str = ""
     """Why it does not count (`placeholder`, ...); empty where it does."""
+    part: Part = Part.DATA
+    """What of the member it is in; for others than DATA `offset` and `length` count characters of that string."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from imgscan.analyzers.analyzer import Analyzer, Evidence, Outcome
 from imgscan.analyzers.build_tool import BuildToolAnalyzer
+from imgscan.analyzers.config_secret import ConfigSecretAnalyzer
+from imgscan.analyzers.env_secret import EnvSecretAnalyzer
+from imgscan.analyzers.file_secret import FileSecretAnalyzer
 from imgscan.analyzers.healthcheck import HealthcheckAnalyzer
+from imgscan.analyzers.history_secret import HistorySecretAnalyzer
+from imgscan.analyzers.label_secret import LabelSecretAnalyzer
 from imgscan.analyzers.root_user import RootUserAnalyzer
 from imgscan.analyzers.sensitive_file import SensitiveFileAnalyzer
 
@@ -16,6 +21,11 @@ __all__ = ["ANALYZERS", "Analyzer", "Evidence", "Outcome"]
 
 ANALYZERS: tuple[Analyzer, ...] = (
     RootUserAnalyzer(),
+    FileSecretAnalyzer(),
+    EnvSecretAnalyzer(),
+    HistorySecretAnalyzer(),
+    LabelSecretAnalyzer(),
+    ConfigSecretAnalyzer(),
     SensitiveFileAnalyzer(),
     BuildToolAnalyzer(),
     HealthcheckAnalyzer(),

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from imgscan.errors import Effect, Problem
-from imgscan.evidence import Confidence, Coverage, Fact, LayerScan, Match, MemberTable, Skip, Validation
+from imgscan.evidence import Confidence, Coverage, Fact, LayerScan, Match, MemberTable, Part, Skip, Validation
 from imgscan.image.blob import FileBlob
 
 MAGIC = b"imgscan scan 1\n"
@@ -259,6 +259,7 @@ def _match(row: list[Any]) -> Match:
     values["key"] = base64.b64decode(values["key"])
     values["confidence"] = Confidence(values["confidence"])
     values["validation"] = Validation(values["validation"])
+    values["part"] = Part(values["part"])
     return Match(**values)
 
 

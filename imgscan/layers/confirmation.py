@@ -31,9 +31,12 @@ class Confirmation:
         detectors: Sequence[Detector],
         nominators: Sequence[Nominator],
         walker: MemberWalker,
+        *,
         key: bytes,
         cap: int,
+        revealed: dict[bytes, str] | None = None,
     ) -> None:
+        self._revealed = revealed
         self._table = walker.table
         self._key = key
         self._cap = cap
@@ -119,6 +122,10 @@ class Confirmation:
         lines = {candidate.start: line for candidate, line in self._candidates.values()}
         for candidate in merge([candidate for candidate, _ in self._candidates.values()]):
             line = lines[candidate.start]
+            value = _as_text(candidate.value)
+            key = secret_key(self._key, value)
+            if self._revealed is not None:
+                self._revealed[key] = value
             self._matches.append(
                 Match(
                     rule=candidate.kind,
@@ -131,8 +138,8 @@ class Confirmation:
                     name=candidate.name,
                     confidence=candidate.confidence,
                     validation=candidate.validation,
-                    redacted=redact(candidate.value),
-                    key=secret_key(self._key, candidate.value),
+                    redacted=redact(value),
+                    key=key,
                     suppressed=candidate.suppressed,
                 )
             )
@@ -173,6 +180,11 @@ class _LineCounter:
         else:
             before = self._open[1] if self._open[0] == member else 0
             self._open = (member, before + _newlines(block, block.offset, end))
+
+
+def _as_text(value: str) -> str:
+    """A value of a window (one character a byte) as config strings would hold it, so that equal secrets meet."""
+    return value if value.isascii() else decode(value.encode("latin-1"))
 
 
 def _newlines(block: Block, start: int, end: int) -> int:

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from imgscan.errors import Effect, Problem
-from imgscan.evidence import Coverage, Depth, Fact, LayerScan, MemberTable, ScanPlan, Skip
+from imgscan.evidence import Coverage, Depth, Fact, LayerScan, Match, MemberTable, ScanPlan, Skip, decode
 from imgscan.image.blob import Readable
 from imgscan.image.compression import PlainStream
 from imgscan.layers.blocks import BLOCK_SIZE, Block, BlockReader
 from imgscan.layers.confirmation import Confirmation
 from imgscan.layers.extractors import EXTRACTORS, Extractor
 from imgscan.layers.matchers.matcher import Matcher
-from imgscan.secrets.detector import Detector
+from imgscan.layers.names import find_in_names
+from imgscan.secrets.detector import Detector, Nominator
 from imgscan.tar.walker import MemberWalker
 
 Progress = Callable[[int], None]
@@ -42,18 +43,38 @@ class LayerScanner:
         *,
         secret_key: bytes,
         matcher_cache: Path | None = None,
-        matcher: Matcher | None = None,
+        matcher: Callable[[Sequence[Nominator]], Matcher] | None = None,
+        revealed: dict[bytes, str] | None = None,
     ) -> None:
         self.plan = plan
         self._key = secret_key
-        self._extractors = [extractor for extractor in EXTRACTORS if extractor_id(extractor) in plan.extractors]
+        self._revealed = revealed
+        self._extractors = [extractor for extractor in EXTRACTORS if extractor.name in plan.extractors]
         self._wanted = _alternation(self._extractors)
-        self._detectors = [detector for detector in detectors if detector_id(detector) in plan.patterns]
+        self._detectors = detectors
         self._nominators = sorted(
             {nominator for detector in self._detectors for nominator in detector.nominators},
             key=lambda nominator: (nominator.pattern, nominator.caseless),
         )
-        self._matcher = matcher or (_make_matcher(self._nominators, matcher_cache) if self._nominators else None)
+        make = matcher or (lambda nominators: _make_matcher(nominators, matcher_cache))
+        self._matcher = make(self._nominators) if self._nominators else None
+
+    @classmethod
+    def for_plan(
+        cls,
+        plan: ScanPlan,
+        *,
+        secret_key: bytes,
+        matcher_cache: Path | None = None,
+        revealed: dict[bytes, str] | None = None,
+    ) -> LayerScanner:
+        """The scanner that a plan asks for. `revealed` collects the secrets by key, for --show-secrets alone."""
+        detectors: tuple[Detector, ...] = ()
+        if plan.patterns:
+            from imgscan.secrets.detectors import detectors as all_detectors  # noqa: PLC0415  # loads detect-secrets
+
+            detectors = all_detectors(entropy=plan.entropy)
+        return cls(plan, detectors, secret_key=secret_key, matcher_cache=matcher_cache, revealed=revealed)
 
     def scan(self, stream: Readable, *, progress: Progress | None = None, block_size: int = BLOCK_SIZE) -> LayerScan:
         """Read a layer once, to the end of its blob, and return all the plan asks for.
@@ -63,25 +84,36 @@ class LayerScanner:
         return _Run(self, stream, progress, block_size).run()
 
     def confirmation(self, walker: MemberWalker) -> Confirmation:
-        return Confirmation(self._detectors, self._nominators, walker, self._key, self.plan.limits.confirmations)
+        """For one scan of one layer."""
+        cap = self.plan.limits.confirmations
+        return Confirmation(self._detectors, self._nominators, walker, key=self._key, cap=cap, revealed=self._revealed)
+
+    def find_in_names(self, table: MemberTable, matcher: Matcher) -> Iterator[Match]:
+        reveal = self._revealed.__setitem__ if self._revealed is not None else None
+        return find_in_names(table, matcher, self._key, reveal)
 
     def matcher(self) -> Matcher | None:
         """For one thread; None where the plan has no patterns."""
         return self._matcher.thread_copy() if self._matcher is not None else None
 
-    def wants(self, path: bytes) -> bool:
-        """Whether an extractor takes this member."""
-        return self._wanted.match(path) is not None
+    def wants(self, path: bytes, size: int) -> bool:
+        """Whether an extractor takes this member. A file larger than it reads is not of its kind, and no blind spot."""
+        return self._wanted.match(path) is not None and any(self._takers(decode(path), size))
+
+    def _takers(self, path: str, size: int) -> Iterator[Extractor]:
+        for extractor in self._extractors:
+            if size <= extractor.max_size and re.fullmatch(extractor.paths, path, re.DOTALL | re.ASCII):
+                yield extractor
 
     def extract(self, index: int, path: str, data: bytes) -> tuple[list[Fact], list[Problem]]:
         facts, problems = [], []
-        for extractor in self._extractors:
-            if re.fullmatch(extractor.paths, path, re.DOTALL):
-                try:
-                    rows = extractor.extract(path, data)
-                except ValueError as error:
-                    problems.append(Problem("unreadable-metadata", f"{extractor.name}: {error}", path=path))
-                    continue
+        for extractor in self._takers(path, len(data)):
+            try:
+                rows = extractor.extract(path, data)
+            except ValueError as error:
+                problems.append(Problem("unreadable-metadata", f"{extractor.name}: {error}", path=path))
+                continue
+            if rows:
                 facts.append(Fact(extractor.name, index, rows))
         return facts, problems
 
@@ -172,6 +204,8 @@ class _Run:
         if any(problem.effect is Effect.INCOMPLETE for problem in self._stream.problems):
             problems = [problem for problem in problems if problem.code != "truncated-layer"] or problems
         matches, more = self._confirmation.result() if self._confirmation is not None else ((), ())
+        if self._matcher is not None:
+            matches = (*matches, *self._scanner.find_in_names(self._walker.table, self._matcher))
         digest = f"sha256:{self._stored_hash.hexdigest()}"
         return LayerScan(
             diff_id=f"sha256:{self._plain_hash.hexdigest()}" if self._plain_hash is not None else digest,
@@ -198,26 +232,16 @@ def _coverage(table: MemberTable, cut: int, depth: Depth) -> Coverage:
     return Coverage(count, count - len(skipped), tuple(skipped))
 
 
-def detector_id(detector: Detector) -> str:
-    """What a plan calls a detector."""
-    return f"{detector.id}@{detector.version}"
-
-
-def extractor_id(extractor: Extractor) -> str:
-    """What a plan calls an extractor."""
-    return f"{extractor.name}@{extractor.version}"
-
-
 def _alternation(extractors: Sequence[Extractor]) -> re.Pattern[bytes]:
     pattern = "|".join(f"(?:{extractor.paths})" for extractor in extractors)
     return re.compile(f"(?:{pattern})\\Z".encode(), re.DOTALL)
 
 
-def _make_matcher(nominators: Sequence[object], cache: Path | None) -> Matcher:
+def _make_matcher(nominators: Sequence[Nominator], cache: Path | None) -> Matcher:
     try:
         from imgscan.layers.matchers.hyperscan_matcher import HyperscanMatcher  # noqa: PLC0415  # heavy
     except ImportError:
         from imgscan.layers.matchers.reference import ReferenceMatcher  # noqa: PLC0415
 
-        return ReferenceMatcher(nominators)  # type: ignore[arg-type]
-    return HyperscanMatcher(nominators, cache=cache)  # type: ignore[arg-type]
+        return ReferenceMatcher(nominators)
+    return HyperscanMatcher(nominators, cache=cache)

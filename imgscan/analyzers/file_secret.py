@@ -1,0 +1,99 @@
+"""Secrets in files: of every layer, every version, also those that a later layer removed."""
+
+from __future__ import annotations
+
+from imgscan.accounts import effective_user, may_read
+from imgscan.analyzers.analyzer import Evidence, Outcome
+from imgscan.credentials import message, remedy, secret_rule, secret_rules
+from imgscan.evidence import Depth, Match, MemberKind, Part
+from imgscan.overlay import FateKind, FileVersion
+from imgscan.report import (
+    Family,
+    Finding,
+    FindingFate,
+    Location,
+    LocationKind,
+    SecretSighting,
+    Suppressed,
+)
+from imgscan.secrets.kinds import kind_of
+
+_MARKERS = frozenset({MemberKind.WHITEOUT, MemberKind.OPAQUE_WHITEOUT, MemberKind.ANOMALY})
+
+
+class FileSecretAnalyzer:
+    """`file-secret`: one finding a secret and file version.
+
+    Versions that a later layer rewrites with equal bytes (chown, touch) are one with the last of them: the
+    finding names the layer that brought the bytes, and the fate that the last one met.
+    """
+
+    families = (Family.FILE_SECRET,)
+    rules = secret_rules(Family.FILE_SECRET)
+    depth = Depth.CONTENT
+    detectors = ("all",)
+    extractors = ("accounts",)
+
+    def analyze(self, evidence: Evidence) -> Outcome:
+        user = effective_user(evidence)
+        findings: list[Finding] = []
+        suppressed: list[Suppressed] = []
+        for layer, scan in enumerate(evidence.scans):
+            for match in scan.matches:
+                if match.part is not Part.DATA:  # names and attributes are config-secret's
+                    continue
+                version = evidence.overlay.version_of(layer, match.member)
+                if version.fate.kind is FateKind.REWRITTEN:
+                    continue
+                fate = _fate(evidence, version)
+                present = fate.state == FateKind.PRESENT
+                readable = may_read(user, evidence.overlay, version.path) if present and version.present else None
+                finding = _finding(evidence, version, match, fate, readable)
+                if match.suppressed:
+                    suppressed.append(Suppressed(finding, match.suppressed, "the value"))
+                else:
+                    findings.append(finding)
+        return Outcome(tuple(findings), suppressed=tuple(suppressed))
+
+
+def _finding(
+    evidence: Evidence, version: FileVersion, match: Match, fate: FindingFate, readable: bool | None
+) -> Finding:
+    layer, _ = evidence.overlay.origin_of(version.layer, match.member)
+    rule = secret_rule(Family.FILE_SECRET, match.rule)
+    secret = SecretSighting(
+        kind=kind_of(match.rule).title,
+        redacted=match.redacted,
+        key=match.key,
+        name=match.name,
+        validation=match.validation,
+        state=fate.state,
+        readable_by_user=readable,
+    )
+    return Finding(
+        rule=rule,
+        location=Location(
+            LocationKind.FILE,
+            path=version.path,
+            inner_path=match.inner_path,
+            layer=layer,
+            line=match.line,
+            offset=match.offset,
+            name=match.name,
+        ),
+        message=message(secret, version.path),
+        severity=rule.severity,
+        confidence=match.confidence,
+        fate=fate,
+        added_by=evidence.added_by(layer),
+        secret=secret,
+        remediation=remedy(Family.FILE_SECRET, match.rule),
+    )
+
+
+def _fate(evidence: Evidence, version: FileVersion) -> FindingFate:
+    """A whiteout with content is no file of the image: what it holds is gone where it stands, and recoverable."""
+    if version.member.kind not in _MARKERS:
+        return evidence.fate_of(version)
+    step = evidence.step(version.layer)
+    return FindingFate(FateKind.DELETED, version.layer, step.instruction.text if step is not None else None)

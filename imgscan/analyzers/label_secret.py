@@ -1,0 +1,29 @@
+"""Secrets in labels."""
+
+from __future__ import annotations
+
+from imgscan.analyzers.analyzer import Evidence, Outcome
+from imgscan.credentials import Sightings, secret_rules
+from imgscan.evidence import Depth
+from imgscan.report import Family, Location, LocationKind
+from imgscan.secrets.strings import find_in_assignment
+
+
+class LabelSecretAnalyzer:
+    """`label-secret`: `config.Labels`, label by label."""
+
+    families = (Family.LABEL_SECRET,)
+    rules = secret_rules(Family.LABEL_SECRET)
+    depth = Depth.CONFIG
+    detectors = ()
+    extractors = ()
+
+    def analyze(self, evidence: Evidence) -> Outcome:
+        sightings = Sightings(Family.LABEL_SECRET, evidence.secret_key)
+        for name, value in evidence.image.config.labels:
+            pointer = "/config/Labels/" + name.replace("~", "~0").replace("/", "~1")  # RFC 6901
+            location = Location(LocationKind.CONFIG, pointer=pointer, name=name)
+            sightings.add(find_in_assignment(name, value), location, f"label {name}", evidence.set_by("LABEL"))
+        return Outcome(
+            tuple(sightings.findings), suppressed=tuple(sightings.suppressed), secrets=tuple(sightings.secrets)
+        )

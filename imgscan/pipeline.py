@@ -1,0 +1,308 @@
+"""Inspect one image: plan, map, reduce, analyze, judge.
+
+    source -> Image -> [scan] x layers -> Overlay -> analyzers -> Verdict -> Report
+
+This is what every command and the library call; it prints nothing and reads no environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+from secrets import token_bytes
+from threading import Lock
+
+from imgscan.analyzers import ANALYZERS
+from imgscan.analyzers.analyzer import Analyzer, Evidence
+from imgscan.errors import Effect, Problem, UsageError
+from imgscan.evidence import Depth, LayerScan, MemberTable, ScanPlan
+from imgscan.image.blob import BlobRef, FileBlob, MissingBlob, Readable
+from imgscan.image.image import Image, Layer
+from imgscan.judgement import judge
+from imgscan.layers.cache import FileIdentity, ScanCache
+from imgscan.layers.plan import make_plan
+from imgscan.overlay import Overlay
+from imgscan.report import Policy, Report
+from imgscan.sources import SOURCES
+from imgscan.sources.source import Opened, PlatformRequest, Request, Source
+
+ProgressCallback = Callable[[str, int, int | None], None]
+"""(what, done, total): bytes; `total` is None where nobody knows."""
+
+
+class CacheMode(Enum):
+    """What a run does with what earlier ones found."""
+
+    USE = "use"
+    VERIFY = "verify"
+    """Read every layer again, whatever the cache says; what is found is kept."""
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to inspect. `cache_directory` None means that nothing is kept."""
+
+    platforms: PlatformRequest = field(default_factory=PlatformRequest)
+    depth: Depth = Depth.CONTENT
+    policy: Policy = field(default_factory=Policy)
+    entropy: bool = False
+    show_secrets: bool = False
+    cache: CacheMode = CacheMode.USE
+    cache_directory: Path | None = None
+    timeout: float | None = None
+    """Seconds a source may be silent; None for its own defaults."""
+    key: bytes | None = field(default=None, repr=False)
+    """Keys the ids of secrets in reports (IMGSCAN_KEY); None draws one for this run."""
+    progress: ProgressCallback | None = None
+
+
+def inspect_image(reference: str, options: Options | None = None) -> list[Report]:
+    """Everything known of an image: one report for each platform asked for, or each image of an archive.
+
+    Raises ImgscanError where no result is possible; what is missing of a result is a problem in it.
+    """
+    options = options or Options()
+    with open_evidence(reference, options) as (evidences, analyzers, revealed):
+        return [judge(evidence, analyzers, options.policy, revealed, options.key) for evidence in evidences]
+
+
+@contextmanager
+def open_evidence(
+    reference: str, options: Options
+) -> Iterator[tuple[list[Evidence], Sequence[Analyzer], Mapping[bytes, str] | None]]:
+    """The evidence of an image's layers, for whoever asks it; the analyzers that were planned for."""
+    analyzers = _chosen(options.policy.families)
+    run = _Run(options, _plan(analyzers, options))
+    with open_image(reference, options, run) as opened:
+        evidences = [run.evidence(image, opened) for image in opened.images]
+    run.finish()
+    yield evidences, analyzers, run.revealed
+
+
+@contextmanager
+def open_image(reference: str, options: Options, run: _Run | None = None) -> Iterator[Opened]:
+    """An image's metadata, from the source that its reference means."""
+    run = run or _Run(options, ScanPlan(depth=Depth.CONFIG))
+    source, target = find_source(reference)
+    request = Request(target, options.platforms, options.timeout)
+    with source.open(request, run) as opened:
+        yield opened
+
+
+def find_source(reference: str) -> tuple[Source, str]:
+    """The source that a reference means, and what to ask it for.
+
+    `SCHEME:TARGET` is explicit; otherwise an existing path is read as what it is, and anything else is asked for
+    by name, in the order of SOURCES.
+    """
+    scheme, colon, target = reference.partition(":")
+    for source in SOURCES:
+        if colon and source.scheme == scheme and target:
+            return source, target
+    for source in SOURCES:
+        if source.detect(reference):
+            return source, reference
+    raise UsageError(
+        f"{reference!r} is neither an image reference nor a path that exists",
+        tip="write NAME[:TAG], a path, or SCHEME:TARGET with one of: " + ", ".join(s.scheme for s in SOURCES),
+    )
+
+
+def _chosen(families: Sequence[str]) -> tuple[Analyzer, ...]:
+    """The analyzers of the wanted families; UsageError for a family that does not exist."""
+    known = {str(family) for analyzer in ANALYZERS for family in analyzer.families}
+    unknown = sorted(set(families) - known)
+    if unknown:
+        raise UsageError(f"no such family: {', '.join(unknown)}", tip=f"choose from: {', '.join(sorted(known))}")
+    return tuple(a for a in ANALYZERS if not families or any(str(family) in families for family in a.families))
+
+
+def _plan(analyzers: Sequence[Analyzer], options: Options) -> ScanPlan:
+    """The union of what the analyzers declare, no deeper than asked for."""
+    depth = min(options.depth, max((analyzer.depth for analyzer in analyzers), default=Depth.CONFIG))
+    extractors = {name for analyzer in analyzers for name in analyzer.extractors}
+    secrets = any(analyzer.detectors for analyzer in analyzers)
+    return make_plan(depth, extractors, secrets=secrets, entropy=options.entropy)
+
+
+class _Run:
+    """One run's map step: the plan, the cache and the scanner, which is made when the first layer needs it."""
+
+    def __init__(self, options: Options, plan: ScanPlan) -> None:
+        self.plan = plan
+        self.revealed: dict[bytes, str] | None = {} if options.show_secrets else None
+        self._options = options
+        # --show-secrets reads again, and neither reads nor writes the cache.
+        off = options.cache is CacheMode.OFF or options.show_secrets or options.cache_directory is None
+        self._cache = None if off or options.cache_directory is None else ScanCache(options.cache_directory)
+        self._matcher_cache = options.cache_directory
+        self._key = self._cache.secret_key() if self._cache is not None else token_bytes(32)
+        self._scanner: object = None
+        self._lock = Lock()
+        self._done = 0
+        self._total: int | None = None
+
+    # -- LayerVisitor: what a source may ask for while it reads
+
+    @property
+    def opens_layers(self) -> bool:
+        return self.plan.depth > Depth.CONFIG
+
+    def scan(self, stream: Readable, name: str) -> LayerScan | None:
+        del name
+        if not self.opens_layers:
+            return None
+        scan = self._scan(stream)
+        if self._cache is not None:
+            self._cache.put(scan)
+        return scan
+
+    def cached(self, diff_id: str) -> LayerScan | None:
+        if self._cache is None or self._options.cache is CacheMode.VERIFY:
+            return None
+        return self._cache.get(diff_id, self.plan.fingerprint)
+
+    def cached_config(self, image_id: str) -> bytes | None:
+        if self._cache is None or self._options.cache is CacheMode.VERIFY:
+            return None
+        return self._cache.config(image_id)
+
+    def keep_config(self, image_id: str, blob: bytes) -> None:
+        if self._cache is not None:
+            self._cache.put_config(image_id, blob)
+
+    def progress(self, what: str, done: int, total: int | None) -> None:
+        if self._options.progress is not None:
+            self._options.progress(what, done, total)
+
+    # -- the rest of the map, and the reduce
+
+    def evidence(self, image: Image, opened: Opened) -> Evidence:
+        """Scan what was not scanned in passing, check the claims, and stack the layers."""
+        image = replace(image, problems=(*opened.problems, *image.problems))
+        if not self.opens_layers:
+            return Evidence(image, (), Overlay(()), secret_key=self._key)
+        found = self._scan_all(image.layers, opened.scans)
+        scans, problems = [], []
+        for layer in image.layers:
+            scan, wrong = _checked(layer, found[layer.blob])
+            scans.append(scan)
+            problems += wrong
+        overlay = Overlay(scans)
+        image = replace(image, problems=(*image.problems, *problems, *overlay.problems))
+        return Evidence(image, tuple(scans), overlay, secret_key=self._key)
+
+    def finish(self) -> None:
+        """Leave the cache as it should be."""
+        if self._cache is not None and self._scanner is not None:
+            self._cache.prune()
+
+    @property
+    def cache_failure(self) -> str:
+        """Why nothing could be kept, or ""."""
+        return self._cache.failure if self._cache is not None else ""
+
+    def _scan_all(self, layers: Sequence[Layer], known: Mapping[BlobRef, LayerScan]) -> dict[BlobRef, LayerScan]:
+        """A scan for each distinct blob, the biggest first, as one big layer may take as long as all others."""
+        scans = dict(known)
+        blobs = [blob for blob in dict.fromkeys(layer.blob for layer in layers) if blob not in scans]
+        files = sorted((blob for blob in blobs if isinstance(blob, FileBlob)), key=lambda blob: -blob.size)
+        self._total = sum(blob.size for blob in files)
+        with ThreadPoolExecutor(max(1, min(len(files), os.cpu_count() or 1)), "imgscan-layer") as pool:
+            scans.update(zip(files, pool.map(self._scan_file, files), strict=True))
+        for blob in blobs:
+            if blob not in scans:
+                scans[blob] = _missing(blob)
+        return scans
+
+    def _scan_file(self, blob: FileBlob) -> LayerScan:
+        try:
+            identity = FileIdentity.of(blob)
+            if self._cache is not None and (diff_id := self._known_diff_id(identity)) is not None:
+                scan = self.cached(diff_id)
+                if scan is not None:
+                    return scan
+            with blob.open() as stream:
+                scan = self._scan(stream)
+            if self._cache is not None and FileIdentity.of(blob).parts == identity.parts:
+                self._cache.put(scan)
+                self._cache.put_identity(identity, scan)
+        except OSError as error:
+            message = f"the layer cannot be read: {error.strerror or error}"
+            return _empty(Problem("unreadable-blob", message, Effect.INCOMPLETE))
+        return scan
+
+    def _known_diff_id(self, identity: FileIdentity) -> str | None:
+        if self._cache is None or self._options.cache is CacheMode.VERIFY:
+            return None
+        return self._cache.diff_id_of(identity)
+
+    def _scan(self, stream: Readable) -> LayerScan:
+        from imgscan.layers.scan import LayerScanner  # noqa: PLC0415  # loads Hyperscan and detect-secrets' regexes
+
+        with self._lock:
+            if not isinstance(self._scanner, LayerScanner):
+                self._scanner = LayerScanner.for_plan(
+                    self.plan,
+                    secret_key=self._key,
+                    matcher_cache=self._matcher_cache,
+                    revealed=self.revealed,
+                )
+            scanner = self._scanner
+        return scanner.scan(stream, progress=self._advance)
+
+    def _advance(self, count: int) -> None:
+        with self._lock:
+            self._done += count
+            done, total = self._done, self._total
+        self.progress("scanning", done, max(total, done) if total else None)
+
+
+def _checked(layer: Layer, scan: LayerScan) -> tuple[LayerScan, list[Problem]]:
+    """A layer's scan against what the metadata claims of it; its problems get the layer's index."""
+    problems = [replace(problem, layer=layer.index) for problem in scan.problems]
+    descriptor = layer.descriptor
+    if descriptor is not None and not _is_tar(descriptor.media_type):
+        problems = [
+            Problem("no-layer", f"the blob is {descriptor.media_type}, no tar", Effect.OPAQUE, layer=layer.index)
+            if problem.code == "not-a-tar"
+            else problem
+            for problem in problems
+        ]
+    if isinstance(layer.blob, MissingBlob) or any(problem.code == "unreadable-blob" for problem in problems):
+        return scan, problems
+
+    def mismatch(code: str, what: str, claimed: object, read: object) -> None:
+        message = f"layer {layer.index}: {what} {claimed} is claimed, {read} was read"
+        problems.append(Problem(code, message, Effect.INCOMPLETE, layer=layer.index))
+
+    if descriptor is not None:
+        if descriptor.digest.startswith("sha256:") and descriptor.digest != scan.digest:
+            mismatch("digest-mismatch", "digest", descriptor.digest, scan.digest)
+        if descriptor.size >= 0 and descriptor.size != scan.stored_size:
+            mismatch("size-mismatch", "size", f"{descriptor.size:,}", f"{scan.stored_size:,}")
+    if layer.diff_id and layer.diff_id.startswith("sha256:") and layer.diff_id != scan.diff_id:
+        mismatch("diff-id-mismatch", "diff_id", layer.diff_id, scan.diff_id)
+    return scan, problems
+
+
+def _is_tar(media_type: str) -> bool:
+    return not media_type or "tar" in media_type or "layer" in media_type or "rootfs" in media_type
+
+
+def _missing(blob: BlobRef) -> LayerScan:
+    if isinstance(blob, MissingBlob) and blob.foreign:
+        return _empty(Problem("foreign-layer", f"{blob.digest} is a foreign layer: not part of images", Effect.OPAQUE))
+    reason = blob.reason if isinstance(blob, MissingBlob) else "it did not come"
+    name = blob.digest if isinstance(blob, MissingBlob) else "the layer"
+    return _empty(Problem("missing-blob", f"{name} was not read: {reason}", Effect.INCOMPLETE))
+
+
+def _empty(problem: Problem) -> LayerScan:
+    return LayerScan("", "", 0, 0, "", MemberTable(), problems=(problem,))

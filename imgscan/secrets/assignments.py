@@ -17,7 +17,9 @@ _NAME_REACH = 176
 """Longest name, closing, separator, blanks and the nominated head of a value together."""
 
 _ASSIGNED = re.compile(
-    r"""(?<![\w$.])(?P<name>[A-Za-z_$\x80-\xff][\w$.\x80-\xff-]{0,99})(?:\[[0-9]{0,8}\])?["'\]]{0,2}[ \t\r\v\f]{0,16}"""
+    # `AWS::ApiGateway::ApiKey` names a type.
+    r"""(?<![\w$.])(?<!::)(?P<name>[A-Za-z_$\x80-\xff][\w$.\x80-\xff-]{0,99})"""
+    r"""(?:\[[0-9]{0,8}\])?["'\]]{0,2}[ \t\r\v\f]{0,16}"""
     r"""(?:(?P<colon>:)|:=|={1,3}|!==?|=>)(?P<blank>[ \t\r\v\f]{0,16})"""
     r"""@?(?P<prefix>[bBrRuUfF]{1,2}(?=["']))?(?P<quote>["'`]?)(?P<head>[^\s"'`]{0,14})\Z"""
 )

@@ -58,7 +58,7 @@ def key_material(block: str) -> Validation | None:
     """What the body of an armoured private key holds: None where there is no material at all."""
     body = _NOISE.sub("", block)
     run = _LONGEST_RUN.search(body)
-    if run is None or len(set(run[0])) < 16:
+    if run is None or len(set(run[0])) < 16 or not any(character.isdigit() for character in run[0]):
         return None
     text = run[0].rstrip("=")
     try:

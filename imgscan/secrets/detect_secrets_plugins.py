@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from detect_secrets.plugins.artifactory import ArtifactoryDetector
 from detect_secrets.plugins.aws import AWSKeyDetector
@@ -52,6 +53,7 @@ from imgscan.evidence import Confidence, Validation
 from imgscan.secrets import checks, nominators, placeholders
 from imgscan.secrets.assignments import Assignment, bare_end, candidate_of
 from imgscan.secrets.detector import Candidate, Detector, Nominator, Window
+from imgscan.secrets.detectors import PLUGINS_VERSION
 from imgscan.secrets.judgement import EMBEDDED, PLACEHOLDER
 from imgscan.secrets.private_keys import armoured_key
 from imgscan.secrets.syntax import plugin_filename, syntax_of
@@ -74,7 +76,7 @@ class PluginDetector:
     """Random encoded data can look like it: a match inside a longer run of letters and digits is set aside."""
     check: Callable[[str], Validation] | None = None
     reach: int = LINE_REACH
-    version: int = 1
+    version: int = PLUGINS_VERSION
     before: int = LINE_REACH
     id: str = field(init=False)
     after: int = field(init=False)
@@ -121,7 +123,7 @@ class JwtDetector:
     """detect-secrets' JSON Web Tokens, matched where nominated (a search is quadratic), with their signature."""
 
     id = "detect-secrets/JwtTokenDetector"
-    version = 1
+    version = PLUGINS_VERSION
     # `{"x":1}` is the shortest object whose base64 begins so: ten characters.
     nominators = (Nominator("eyJ[A-Za-z0-9_=-]{7}"),)
     before = 16
@@ -153,7 +155,7 @@ class PrivateKeysDetector:
     """detect-secrets' private keys, each from its BEGIN to its END line."""
 
     id = "detect-secrets/PrivateKeyDetector"
-    version = 1
+    version = PLUGINS_VERSION
     nominators = (
         Nominator("BEGIN (?:(?:DSA|EC|OPENSSH|PGP|RSA|SSH2 ENCRYPTED) )?PRIVATE KEY"),
         Nominator("PuTTY-User-Key-File-2"),
@@ -176,7 +178,7 @@ _LAST_KEYWORD = re.compile(
     re.IGNORECASE,
 )
 _COMPARISON = re.compile(r"['\"`]\s{0,8}[!=]{2,3}\s{0,8}\w{0,100}\Z")
-_NAME_BEFORE = re.compile(r"[\w$.-]{0,64}\Z")
+_NAME_BEFORE = re.compile(r"(?:::)?[\w$.-]{0,64}\Z")
 _NAME_AFTER = re.compile(r"[\w]{0,64}")
 
 
@@ -184,7 +186,7 @@ class KeywordsDetector:
     """detect-secrets' keyword detector: its patterns, matched at the nominated keyword, then judged by us."""
 
     id = "detect-secrets/KeywordDetector"
-    version = 1
+    version = PLUGINS_VERSION
     nominators = nominators.KEYWORD
     before = LINE_REACH
     after = LINE_REACH
@@ -237,7 +239,7 @@ class EntropyDetector:
     plugin: HighEntropyStringsPlugin
     kind: str
     nominators: tuple[Nominator, ...]
-    version: int = 1
+    version: int = PLUGINS_VERSION
     before: int = 64
     after: int = LINE_REACH
     id: str = field(init=False)
@@ -276,7 +278,7 @@ def _structural() -> tuple[Detector, ...]:
             "aws-access-key",
             (
                 Nominator("(?:A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA)[0-9A-Z]{16}"),
-                Nominator("aws[^\\n]{0,48}['\"][0-9a-zA-Z/+]{40}['\"]", caseless=True),
+                Nominator("(?:key|pwd?|pass(?:word)?|token)[^\\n]{0,20}['\"][0-9a-zA-Z/+]{40}['\"]", caseless=True),
             ),
             lead=96,
             group=1,
@@ -417,6 +419,7 @@ def _statistical() -> tuple[Detector, ...]:
     )
 
 
+@lru_cache(maxsize=2)
 def plugin_detectors(*, entropy: bool) -> tuple[Detector, ...]:
     """All plugins that may run over file contents; those for entropy and public addresses only where asked for."""
     return (*_structural(), *(_statistical() if entropy else ()))

@@ -67,6 +67,8 @@ SHORTEST_IN_CODE = 5
 
 def looks_random(value: str) -> bool:
     """Whether a value has the entropy that detect-secrets asks of base64 or hexadecimal strings."""
+    if not any(character.isdigit() for character in value):
+        return False  # letters alone are words and identifiers; of 22 random base64 characters 1 % have no digit
     if _HEX.fullmatch(value):
         return shannon(value) > HEX_LIMIT
     return bool(_BASE64.fullmatch(value)) and shannon(value) > BASE64_LIMIT - max(0.0, (36 - len(value)) / 16)

@@ -12,8 +12,10 @@ class Precision(IntEnum):
 
     ENTROPY = 0
     NAME = 1
-    TOKEN = 2
-    DOCUMENT = 3
+    PLACE = 2
+    """Its place gives it away, its form does not: the password of a URL."""
+    TOKEN = 3
+    DOCUMENT = 4
     """A document that holds other secrets: a service account with its key."""
 
 
@@ -77,7 +79,13 @@ KINDS: tuple[Kind, ...] = (
     _token("sendgrid-key", "SendGrid API key", "Delete the key in SendGrid."),
     _token("mailchimp-key", "Mailchimp API key", "Revoke the key in Mailchimp."),
     _token("twilio-key", "Twilio key", "Delete the key in the Twilio console."),
-    _token("basic-auth", "Credentials in a URL", "Change the password."),
+    Kind(
+        "basic-auth",
+        "Credentials in a URL",
+        "critical",
+        f"Change the password. {_KEEP_OUT}",
+        Precision.PLACE,
+    ),
     Kind(
         "keyword",
         "Secret by its name",

@@ -90,6 +90,7 @@ _TAILS = words(
 )
 _NEGATIVE = words(
     """
+    lock change idempotency request creation purchase lifecycle unit grant upload update event task input output
     public pub gpg no not without disable disabled skip ignore allow require requires is has use uses show
     hide next continuation pagination page cancellation sync syntax lexer csrf xsrf max min num total
     primary foreign sort partition hash hot access_policy keyboard shortcut old_name
@@ -117,7 +118,7 @@ def tokens(name: str) -> tuple[str, ...]:
 def strength(name: str) -> Strength:
     """How clearly `name` says that its value is a secret."""
     parts = tuple(stripped for word in tokens(name) if (stripped := word.rstrip("0123456789") or word))
-    if not parts or len(name) > LONGEST_NAME:
+    if not parts or len(name) > LONGEST_NAME or name.startswith("::"):
         return Strength.NONE
     tail = parts[-1]
     if tail in _TAILS or tail.endswith(("field", "label", "path", "file", "name", "count")):
@@ -127,6 +128,8 @@ def strength(name: str) -> Strength:
     if tail in _PASSWORD:
         return Strength.NONE if _NEGATIVE & set(parts[:-1]) else Strength.PASSWORD
     if tail in _TOKEN:
+        if parts[-2:] == ("client", "token"):  # AWS names an idempotency token so
+            return Strength.NONE
         return Strength.NONE if _NEGATIVE & set(parts[:-1]) else Strength.TOKEN
     if tail in {"key", "keys"} and len(parts) > 1:
         return _key_strength(parts)

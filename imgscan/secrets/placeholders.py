@@ -26,7 +26,9 @@ _WORDS = words(
     var let static self this input label field button submit checkbox username user login email name title
     type value data prompt ask never always auto inherit initial basic bearer digest oauth oauth2 jwt hmac
     plain plaintext md5 sha1 sha256 sha512 scram-sha-256 bcrypt argon2 disabled enabled allow deny public
-    private base64 hex utf-8 utf8 file env stdin vault keyring keychain requirepass trust peer ident md5sum
+    private base64 hex utf-8 utf8 file env stdin vault keyring keychain requirepass
+    trust peer ident files compat sss anonymous anoncvs guest nobody
+    md5sum
     """
 )
 
@@ -88,7 +90,7 @@ _TEXTUAL = (
     ),
     ("repeated", _shape(r"(.)\1*")),
     ("mask", _shape(r"[xX*.•_\-#?0 ]+")),
-    ("ellipsis", _shape(r"\.{2,}.*", r".{0,12}\.{3}", r".{0,12}…", r".*\.\.\.\(.*\)")),
+    ("ellipsis", _shape(r"\.{2,}.*", r".*\.{3}.*", r".*…")),
     (
         "told to change",
         _shape(rf"(?:please[-_ ]?)?(?:{'|'.join(_ASKS)})(?:[-_ ]?(?:{'|'.join(_ASKED)}))+"),
@@ -100,7 +102,7 @@ _TEXTUAL = (
         _shape(
             r"(?:[a-z]{0,24}[-_. ]){0,6}(?:example|placeholder|change[-_]?me|dummy|redacted|todo|fixme)"
             r"(?:[-_. ][a-z]{0,24}){0,6}",
-            r"(?-i:[A-Za-z0-9/+]*EXAMPLE(?:KEY)?)",
+            r"(?-i:[\w.:/+=-]*EXAMPLE[\w.:/+=-]*)",
         ),
     ),
     ("header", _shape(r"-----(?:BEGIN|END) [A-Z0-9 ]*-----(?:\\r|\\n|\s)*")),

@@ -43,7 +43,7 @@ def armoured_key(data: str, start: int, header_end: int, limit: int) -> Candidat
         value=block,
         confidence=Confidence.HIGH if material is Validation.STRUCTURE_OK or putty else Confidence.MEDIUM,
         validation=material or Validation.NONE,
-        suppressed="" if material is not None else PLACEHOLDER,
+        suppressed="" if material is not None and (dashes or putty) else PLACEHOLDER,
     )
 
 

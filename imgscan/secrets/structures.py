@@ -34,7 +34,7 @@ class TokenDetector:
 
     def confirm(self, window: Window) -> Iterator[Candidate]:
         """Tokens that cover the nominated place; the group `value` is the secret where there is one."""
-        for match in self.pattern.finditer(window.data, max(0, window.at - self.lead)):
+        for match in self.pattern.finditer(window.data, max(0, window.at - self.lead), window.at + self.after):
             if match.start() >= window.at:
                 break
             if match.end() < window.at:
@@ -77,7 +77,9 @@ class MorePrivateKeysDetector:
                 yield armoured_key(window.data, match.start(), match.end(), window.at + self.after)
 
 
-_URL = re.compile(r"://(?P<user>[^\s/?#@:'\"<>]{0,100}):(?P<value>[^\s/?#@]{1,128})@(?=[\w\[$%{*.-]|\Z)")
+_URL = re.compile(
+    r"://(?P<user>[^\s/?#@:'\"<>]{0,100}):(?P<value>[^\s/?#@]{1,128})@(?=(?P<host>[\w\[$%{*.-]{1,64})|\Z)"
+)
 _USERS_OF_EXAMPLES = words(
     """
     user username usr login foo me myuser your_user youruser name id u
@@ -101,15 +103,20 @@ class UrlUserInfoDetector:
 
     def confirm(self, window: Window) -> Iterator[Candidate]:
         """The password before the nominated `@`."""
-        for match in _URL.finditer(window.data, max(0, window.at - 240), window.at):
+        for match in _URL.finditer(window.data, max(0, window.at - 240), window.at + 65):
             if match.end() == window.at:
                 yield url_candidate(match)
+
+
+# RFC 2606 and RFC 6761: names that no one can own.
+_HOSTS_OF_EXAMPLES = re.compile(r"(?:[\w.-]*\.)?(?:example(?:\.(?:com|net|org))?|invalid|test)\.?", re.IGNORECASE)
 
 
 def url_candidate(match: re.Match[str]) -> Candidate:
     """The candidate of a URL; examples from manuals (`user:password@`) are placeholders."""
     value, user = match["value"], match["user"].lower()
     example = user in _USERS_OF_EXAMPLES and value.lower() in _PASSWORDS_OF_EXAMPLES
+    example = example or bool(_HOSTS_OF_EXAMPLES.fullmatch(match["host"] or ""))
     code = re.search(r"[{}()<>\"'`$,;|\\]", value) or re.search(r"[{}()<>$|]", user)
     return Candidate(
         kind="basic-auth",
@@ -231,6 +238,7 @@ STRUCTURES: tuple[Detector, ...] = (
             re.IGNORECASE,
         ),
         lead=80,
+        after=48,
     ),
     MorePrivateKeysDetector(),
     UrlUserInfoDetector(),

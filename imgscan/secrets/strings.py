@@ -1,0 +1,148 @@
+"""Secrets in the strings of an image's config and history: ENV, build args, labels, commands, comments.
+
+No multi-pattern engine: such strings are short, so nominators run as plain regular expressions over each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from enum import StrEnum
+from functools import lru_cache
+
+from imgscan.evidence import Confidence
+from imgscan.secrets.commands import Found, passwords_in
+from imgscan.secrets.confirm import merge
+from imgscan.secrets.detector import Candidate, Detector, Window
+from imgscan.secrets.detectors import detectors
+from imgscan.secrets.judgement import NOT_A_SECRET_NAME, PLACEHOLDER, judge, looks_random
+from imgscan.secrets.names import Strength, strength
+from imgscan.secrets.placeholders import reason
+from imgscan.secrets.syntax import Syntax
+
+LONGEST_STRING = 1 << 20
+"""Characters of one string that are read; configs are capped far below."""
+
+
+class TextKind(StrEnum):
+    """What a string of a config is."""
+
+    COMMAND = "command"
+    """Shell text: RUN, CMD, ENTRYPOINT, a health check."""
+    DOCUMENT = "document"
+    """A file's text: a heredoc, an embedded Dockerfile. Read as a config file, quotes optional."""
+    PROSE = "prose"
+    """A comment, an author, a file name: structural kinds and URLs alone."""
+
+
+# A name under which the nominators' detectors take a text for what it is.
+_PATHS = {TextKind.COMMAND: "command.sh", TextKind.DOCUMENT: "document.env", TextKind.PROSE: "prose.txt"}
+_BY_NAME = frozenset({"secret-name", "detect-secrets/KeywordDetector"})
+
+
+def find_in_assignment(name: str, value: str) -> list[Candidate]:
+    """Secrets in the value of an environment variable, a build argument or a label; offsets count from the value's own.
+
+    The name is judged as well as the value. Under a name that may hide a secret, entropy decides.
+    """
+    text = value[:LONGEST_STRING]
+    found = [each if each.name else replace(each, name=name) for each in _structural(text, "value.env", by_name=True)]
+    whole = _whole_value(name, text)
+    if whole is not None:
+        found.append(whole)
+    return merge(found)
+
+
+def _whole_value(name: str, text: str) -> Candidate | None:
+    how = strength(name)
+    stripped = text.strip()
+    if how is Strength.NONE or not stripped:
+        return None
+    start = text.index(stripped)
+    if len(stripped) > 1 and stripped[0] in "'\"" and stripped[-1] == stripped[0]:
+        stripped, start = stripped[1:-1], start + 1
+    judgement = judge(name, stripped, Syntax.CONFIG, quoted=False)
+    if judgement.suppressed == NOT_A_SECRET_NAME:
+        return None
+    return Candidate(
+        kind="keyword",
+        start=start,
+        end=start + len(stripped),
+        value=stripped,
+        name=name,
+        confidence=judgement.confidence,
+        suppressed=judgement.suppressed,
+    )
+
+
+def find_in_text(text: str, *, kind_of_text: TextKind) -> list[Candidate]:
+    """Secrets in any other string of a config; offsets count from its first character."""
+    text = text[:LONGEST_STRING]
+    path = _PATHS[kind_of_text]
+    found = list(_structural(text, path, by_name=kind_of_text is TextKind.DOCUMENT))
+    if kind_of_text is TextKind.COMMAND:
+        found.extend(candidate for each in passwords_in(text) if (candidate := _judged(each)) is not None)
+    return merge(found)
+
+
+def _judged(found: Found) -> Candidate | None:
+    if found.option:
+        doubtful = bool(reason(found.value)) or re.match(r"\$|-", found.value) is not None
+        confidence, suppressed = Confidence.MEDIUM, PLACEHOLDER if doubtful else ""
+        if looks_random(found.value):
+            confidence = Confidence.HIGH
+    else:
+        judgement = judge(found.name, found.value, Syntax.CONFIG, quoted=False)
+        if judgement.suppressed == NOT_A_SECRET_NAME:
+            return None
+        confidence, suppressed = judgement.confidence, judgement.suppressed
+    return Candidate(
+        kind="command-password" if found.option else "keyword",
+        start=found.start,
+        end=found.end,
+        value=found.value,
+        name=found.name,
+        confidence=confidence,
+        suppressed=suppressed,
+    )
+
+
+def _structural(text: str, path: str, *, by_name: bool) -> Iterator[Candidate]:
+    """What the detectors of file contents find in a text, each nomination by a plain search."""
+    data, offsets = _latin1(text)
+    for nominator, group in _searches():
+        for match in nominator.finditer(data):
+            window = Window(path, data, match.end(), starts_member=True, ends_member=True)
+            for detector in group:
+                if by_name or detector.id not in _BY_NAME:
+                    yield from (_placed(each, text, offsets) for each in detector.confirm(window))
+
+
+def _latin1(text: str) -> tuple[str, bool]:
+    """The text with one Latin-1 character for each of its characters, so that places are the same in both."""
+    if text.isascii():
+        return text, True
+    return "".join(character if character < "\u0100" else "\xa4" for character in text), False
+
+
+def _placed(candidate: Candidate, text: str, same: bool) -> Candidate:
+    return candidate if same else replace(candidate, value=text[candidate.start : candidate.end])
+
+
+@lru_cache(maxsize=1)
+def _searches() -> tuple[tuple[re.Pattern[str], tuple[Detector, ...]], ...]:
+    every = detectors()
+    nominators = dict.fromkeys(nominator for detector in every for nominator in detector.nominators)
+    return tuple(
+        (
+            re.compile(nominator.pattern, re.DOTALL | re.ASCII | (re.IGNORECASE if nominator.caseless else 0)),
+            tuple(detector for detector in every if nominator in detector.nominators),
+        )
+        for nominator in nominators
+    )
+
+
+def visible_values(candidates: Iterable[Candidate]) -> list[str]:
+    """The plaintext values that every other string must be kept free of; placeholders may stay readable."""
+    return [candidate.value for candidate in candidates if not candidate.suppressed]

@@ -5,6 +5,7 @@ Every phrase is printable and of bounded length; the whole values are in the JSO
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ from imgscan.report import (
 PATH_LIMIT = 240
 """Columns of a path; longer ones lose their middle."""
 INSTRUCTION_LIMIT = 64
+_DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 VALUE_LIMIT = 120
 
 
@@ -81,8 +83,12 @@ def brought_in(added_by: AddedBy | None, origin: Origin = Origin.UNKNOWN) -> str
 
 
 def quoted(instruction: str | None, limit: int = INSTRUCTION_LIMIT) -> str:
-    """An instruction in backticks, shortened."""
-    return f"`{one_line(instruction, limit)}`" if instruction else ""
+    """An instruction in backticks, shortened; digests to their first 12 digits, as the engine does."""
+    if not instruction:
+        return ""
+    # The classic builder writes `COPY dir:SHA256 in /app`; what people look for stands behind the digest.
+    shortened = _DIGEST.sub(r"\1…", instruction[: limit * 16])
+    return f"`{one_line(shortened, limit)}`"
 
 
 def state(finding: Finding) -> str:

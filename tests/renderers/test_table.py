@@ -10,7 +10,7 @@ from wcwidth import wcswidth
 
 from imgscan.renderers import Failure, RenderOptions
 from imgscan.renderers.table import render
-from imgscan.report import FindingFate, Severity, ToolClass
+from imgscan.report import AddedBy, FindingFate, Severity, ToolClass
 from imgscan.report.exit_code import Completeness
 from tests.renderers.reports import TOOLS, clean, hostile, incomplete, insecure, tool, tool_finding
 
@@ -103,6 +103,12 @@ def test_a_deleted_tool_says_so_and_has_no_size():
     report = replace(clean(), verdict=replace(clean().verdict, open=(gone,)))
     shown = flat(table(report, width=200))
     assert "INFO 1 compiler gcc (deleted in layer 5 by `RUN apt-get purge gcc`, still recoverable) layer 1" in shown
+
+
+def test_the_digests_of_the_classic_builder_do_not_hide_where_files_went():
+    copied = replace(tool_finding(TOOLS[0]), added_by=AddedBy(1, 2, f"COPY dir:{'0123456789ab' + 'c' * 52} in /app"))
+    report = replace(clean(), verdict=replace(clean().verdict, open=(copied,)))
+    assert "`COPY dir:0123456789ab… in /app`" in flat(table(report))
 
 
 def test_numbers_and_digests_are_not_mangled():

@@ -19,7 +19,7 @@ class AccountsExtractor:
     name = "accounts"
     version = 1
     paths = "etc/(?:passwd|group)"
-    max_size = 16 << 20
+    max_size = 1 << 40
 
     def extract(self, path: str, data: bytes) -> tuple[Row, ...]:
         lines = decode(data).split("\n")

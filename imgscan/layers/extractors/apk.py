@@ -17,7 +17,7 @@ class ApkExtractor:
     name = "apk"
     version = 1
     paths = "(?:usr/)?lib/apk/db/installed"
-    max_size = 64 << 20
+    max_size = 1 << 40
 
     def extract(self, path: str, data: bytes) -> tuple[Row, ...]:
         return bounded(_rows(decode(data)))

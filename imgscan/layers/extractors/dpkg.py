@@ -19,7 +19,7 @@ class DpkgExtractor:
     name = "dpkg"
     version = 1
     paths = r"var/lib/dpkg/(?:status|status\.d/[^/]+|info/[^/]+\.list)"
-    max_size = 64 << 20
+    max_size = 1 << 40
 
     def extract(self, path: str, data: bytes) -> tuple[Row, ...]:
         text = decode(data)

@@ -46,7 +46,7 @@ class RpmExtractor:
     name = "rpm"
     version = 1
     paths = r"(?:var/lib/rpm|usr/lib/sysimage/rpm|usr/share/rpm)/(?:rpmdb\.sqlite|Packages(?:\.db)?)"
-    max_size = 512 << 20
+    max_size = 1 << 40
 
     def extract(self, path: str, data: bytes) -> tuple[Row, ...]:
         try:

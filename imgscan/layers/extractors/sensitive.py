@@ -27,7 +27,7 @@ class SensitiveExtractor:
     name = "sensitive"
     version = 1
     paths = ALL_PATHS
-    max_size = 64 << 20
+    max_size = 1 << 40
 
     def extract(self, path: str, data: bytes) -> tuple[Row, ...]:
         row = classify(path)
@@ -69,6 +69,8 @@ _PUBLIC = re.compile(
 )
 _OPENSSH_MAGIC = b"b3BlbnNzaC1rZXktdjE"  # base64 of "openssh-key-v1\0" without its last character
 _OPENSSH_PLAIN = b"b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"  # ... followed by the cipher name "none"
+# private-keys-v1.d of GnuPG: canonical S-expressions, or text behind a name (agent/keyformat.txt).
+_GNUPG_KEY = re.compile(rb"(?:\A|^Key: )\((?:\d{1,2}:)?(protected-|shadowed-)?private-key", re.MULTILINE)
 _AGE_KEY = b"AGE-SECRET-KEY-1"
 
 
@@ -82,11 +84,11 @@ def key_state(data: bytes) -> str:
         states.add("plain" if re.search(rb"^Encryption: none", data, re.MULTILINE) else "encrypted")
     if _AGE_KEY in data:
         states.add("plain")
-    head = data[:256]
-    if b"(protected-private-key" in head or b"(shadowed-private-key" in head:
+    gnupg = _GNUPG_KEY.search(data[:512])
+    if gnupg:
+        states.add("encrypted" if gnupg[1] else "plain")
+    if data[:1] == b"\x95" and data[3:4] == b"\x04":  # RFC 9580: an old-format secret key packet of version 4
         states.add("encrypted")
-    elif head.startswith(b"(11:private-key") or b"Key: (private-key" in head:
-        states.add("plain")
     states.add(_binary_state(data))
     if not states & {"plain", "encrypted"} and _PUBLIC.search(data):
         return PUBLIC

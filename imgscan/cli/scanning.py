@@ -116,7 +116,7 @@ def scan(references: Iterable[str], wishes: Wishes) -> Scanned:
             except ImgscanError as error:
                 progress.clear()
                 codes.append(failure.tell(error, verbose=wishes.verbose))
-                failures.append(Failure(reference, error.message, error.tip))
+                failures.append(Failure(reference, error.message, error.tip, codes[-1]))
             else:
                 progress.clear()
                 reports += found

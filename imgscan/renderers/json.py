@@ -82,7 +82,12 @@ def _clean(value: Any) -> Any:
 
 
 def _failure(failure: Failure) -> Document:
-    return {"reference": failure.reference, "message": failure.message, "tip": failure.tip}
+    return {
+        "reference": failure.reference,
+        "message": failure.message,
+        "tip": failure.tip,
+        "exit_code": int(failure.code),
+    }
 
 
 def _report(report: Report, options: RenderOptions) -> Document:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from imgscan.report import Report, Severity
-from imgscan.report.exit_code import Completeness
+from imgscan.report.exit_code import Completeness, ExitCode
 
 MINIMUM_WIDTH = 40
 """Columns below which no text format can be read; narrower wishes are raised to it."""
@@ -20,6 +20,8 @@ class Failure:
     reference: str
     message: str
     tip: str = ""
+    code: ExitCode = ExitCode.INCOMPLETE
+    """What it means for the run: 3, or 2 where the request itself was wrong."""
 
 
 @dataclass(frozen=True, slots=True)

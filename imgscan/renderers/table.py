@@ -18,7 +18,7 @@ from imgscan.renderers.renderer import MINIMUM_WIDTH, RenderOptions
 from imgscan.renderers.style import Page, Style, title
 from imgscan.renderers.text import count_text, one_line, shorten, size_text, width, wrap
 from imgscan.report import Report, ToolClass
-from imgscan.report.exit_code import Completeness, ExitCode, combined, exit_code, lacks_evidence
+from imgscan.report.exit_code import Completeness, combined, exit_code, lacks_evidence
 
 WIDE = 72
 """Columns from which findings are told in a table with columns; below, one under the other."""
@@ -295,9 +295,11 @@ def _suppressed(report: Report, page: Page) -> Lines:
 def _comparison(reports: Sequence[Report], page: Page) -> Lines:
     style = page.style
     rows = [_comparison_row(report, page) for report in reports]
-    rows += [[f"{failure.reference} (not scanned)", *[""] * 6, "3"] for failure in page.options.failures]
+    rows += [
+        [f"{failure.reference} (not scanned)", *[""] * 6, f"{int(failure.code)}"] for failure in page.options.failures
+    ]
     codes = [exit_code(report, page.options.completeness) for report in reports]
-    codes += [ExitCode.INCOMPLETE] * len(page.options.failures)
+    codes += [failure.code for failure in page.options.failures]
     title = f"{style.heading('COMPARISON')}  {style.dim(f'exit code of the run: {int(combined(codes))}')}"
     headers = ("IMAGE", "ROOT", "SECRETS", "DELETED", "TOOLS", "SIZE", "HEALTH", "EXIT")
     lines = [style.dim(style.rule * page.width), title]

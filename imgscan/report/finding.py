@@ -181,4 +181,4 @@ class Finding:
             (self.secret.name if self.secret else None) or place.name or "",
             str(self.ordinal),
         )
-        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:24]
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:24]

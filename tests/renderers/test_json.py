@@ -122,7 +122,7 @@ def test_the_verdict_says_what_the_exit_code_says():
 def test_an_image_that_gave_no_report_is_named():
     found = document(options=RenderOptions("1", failures=(Failure("gone:1", "no such image", "pull it"),)))
     assert found["reports"] == []
-    assert found["failures"] == [{"reference": "gone:1", "message": "no such image", "tip": "pull it"}]
+    assert found["failures"] == [{"reference": "gone:1", "message": "no such image", "tip": "pull it", "exit_code": 3}]
 
 
 def paths_of(value, path=""):

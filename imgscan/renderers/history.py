@@ -95,7 +95,7 @@ def _group(group: Group, indent: int, page: Page) -> Lines:
         title_text = one_line(first.rule.title, 200)
         where = phrases.place(first.location)
         more = f" {phrases.places_text(len(group.findings) - 1)}" if len(group.findings) > 1 else ""
-        state = phrases.state(first)
+        state = phrases.state(first).removeprefix("present")
         text = ", ".join(part for part in (f"{title_text} {what}".strip(), f"{where}{more}", state) if part)
     told = f"{style.severity(group.severity)} {text}"
     first_line, *others = style.wrap(told, page.width - indent - 2)

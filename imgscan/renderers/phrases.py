@@ -188,7 +188,9 @@ def problem_text(problem: Problem) -> str:
     where = [] if problem.layer is None else [f"layer {problem.layer}"]
     where += [path_text(problem.path)] if problem.path else []
     message = one_line(problem.message, 400)
-    return f"{', '.join(where)}: {message}" if where else message
+    # Some messages name the layer themselves.
+    told = [part for part in where if not message.startswith(f"{part}:")]
+    return f"{', '.join(told)}: {message}" if told else message
 
 
 def layers_text(layers: Sequence[int]) -> str:

@@ -213,6 +213,9 @@ class Bench:
             path = self.state / f"{name}.json"
             if path.exists() and path.stat().st_size:
                 self.results.recall[name] = counted(self.planted, programs.reported(name, path))
+        places = self.results.recall.get("imgscan", {}).get("places")
+        if places and not any(places[place][0] for place in ("gz", "tar.gz", "zip", "jar")):
+            self.results.notes.append("imgscan found nothing in nested files: no figure here includes unpacking them.")
 
 
 def counted(planted: list[dict[str, Any]], values: set[str]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ _ASSIGNED = re.compile(
 # `password: str = "..."`: the type stands where the value was looked for.
 _AFTER_TYPE = re.compile(r"""[\w.\[\]|<>, ]{0,40}=[ \t]{0,4}[bBrRuU]?(?P<quote>["'])""")
 _BARE_END = re.compile(r"""[\s"'<>]|&(?=[\w.-]{1,40}=)|,(?=[ \w.-]{0,40}[:=])|;(?=\s|$)""")
+_QUOTED = {quote: re.compile(rf"(?:[^{quote}\\\n]|\\.)*{quote}", re.DOTALL) for quote in "\"'`"}
 _COMMENT = re.compile(r"(?:#|;|//|\\|&&|\|\||\||>|<)|\Z")
 
 
@@ -66,14 +67,8 @@ def _matches(data: str, low: int, at: int) -> Iterator[re.Match[str]]:
 
 def quoted_end(data: str, start: int, quote: str) -> int:
     """Where the quoted value at `start` ends; `start` itself where its line ends before the quote does."""
-    position, high = start, min(len(data), start + LONGEST_VALUE)
-    while (position := data.find(quote, position, high)) >= 0:
-        escapes = len(data[start:position]) - len(data[start:position].rstrip("\\"))
-        if escapes % 2 == 0:
-            line = data.find("\n", start, position)
-            return start if line >= 0 else position
-        position += 1
-    return start
+    match = _QUOTED[quote].match(data, start, start + LONGEST_VALUE)
+    return match.end() - 1 if match else start
 
 
 def bare_end(data: str, start: int, *, spaced: bool) -> int:

@@ -125,6 +125,7 @@ _SEPARATE = {
 }
 _LOGIN_ONLY = frozenset({"docker", "podman", "buildah", "helm", "az"})
 _USER_AND_PASSWORD = {"curl": frozenset({"-u", "--user", "-U", "--proxy-user"}), "http": frozenset({"-a", "--auth"})}
+_WRITERS = frozenset({"echo", "printf"})
 _PREFIXES = frozenset(
     {"sudo", "env", "exec", "time", "nohup", "command", "export", "declare", "set", "ENV", "ARG", "RUN"}
 )
@@ -147,6 +148,8 @@ def _of_command(words: list[Word]) -> Iterator[Found]:
     for index, word in enumerate(words):
         following = words[index + 1] if index + 1 < len(words) else None
         assignment = None if word.text.startswith("-") else _ASSIGNMENT.fullmatch(word.text)
+        if assignment is not None and program in _WRITERS:
+            continue
         if assignment is not None:
             yield _found(assignment["name"], assignment["value"], word, option=False)
         elif not word.text.startswith("-"):
@@ -195,7 +198,7 @@ def _after_percent(program: str, text: str) -> str:
     return text.partition("%")[2] if program == "smbclient" else text
 
 
-_INNER = re.compile(r"(?P<name>[A-Za-z_][\w.-]{0,99})=(?P<value>[^\s\"']+)")
+_INNER = re.compile(r"(?:\\n|(?<![\w.\\-]))(?P<name>[A-Za-z_][\w.-]{0,99})=(?P<value>(?:(?!\\n)[^\s\"'])+)")
 _OPENSSL_PASS = re.compile(r"pass:(?P<value>.+)", re.DOTALL)
 _CHPASSWD = re.compile(r"(?P<name>[a-z_][\w-]{0,31}):(?P<value>[^\s:]+)")
 
@@ -203,11 +206,9 @@ _CHPASSWD = re.compile(r"(?P<name>[a-z_][\w-]{0,31}):(?P<value>[^\s:]+)")
 def _of_program(program: str, words: list[Word]) -> Iterator[Found]:
     """What echo writes (`echo "A=b c=d" > .env`, `echo root:secret | chpasswd`), and openssl's `pass:`."""
     for word in words[1:]:
-        if program in {"echo", "printf"}:
-            whole = _ASSIGNMENT.fullmatch(word.text)
-            if whole is None or re.search(r"\s", word.text):
-                for match in _INNER.finditer(word.text):
-                    yield _found(match["name"], match["value"].partition("\\n")[0], word, option=False)
+        if program in _WRITERS:
+            for match in _INNER.finditer(word.text):
+                yield _found(match["name"], match["value"], word, option=False)
             pair = _CHPASSWD.fullmatch(word.text.removesuffix("\\n"))
             if pair is not None:
                 yield _found(f"{pair['name']} password", pair["value"], word, option=False)

@@ -29,13 +29,13 @@ def merge(candidates: Sequence[Candidate]) -> list[Candidate]:
         return list(candidates)
     kept: list[Candidate] = []
     for candidate in sorted(candidates, key=_rank):
-        index = next((i for i, other in enumerate(kept) if _overlap(candidate, other)), None)
-        if index is None:
+        rivals = [other for other in kept if _overlap(candidate, other)]
+        if not rivals:
             kept.append(candidate)
-        elif kept[index].name is None and candidate.name is not None:
-            kept[index] = replace(kept[index], name=candidate.name)
-        elif kept[index].suppressed and not candidate.suppressed and _covers(candidate, kept[index]):
-            kept = [other for other in kept if not _overlap(candidate, other)] + [candidate]
+        elif not candidate.suppressed and all(other.suppressed and _covers(candidate, other) for other in rivals):
+            kept = [other for other in kept if other not in rivals] + [candidate]
+        elif candidate.name is not None and rivals[0].name is None:
+            kept[kept.index(rivals[0])] = replace(rivals[0], name=candidate.name)
     return sorted(kept, key=lambda candidate: (candidate.start, candidate.end, candidate.kind))
 
 

@@ -151,6 +151,38 @@ class JwtDetector:
         )
 
 
+class NpmrcDetector:
+    """detect-secrets' npm tokens, matched at the registry's URL (a search is quadratic), without what follows them."""
+
+    id = "detect-secrets/NpmDetector"
+    version = PLUGINS_VERSION
+    nominators = (Nominator("/:_authToken="),)
+    before = LINE_REACH
+    after = LINE_REACH
+    _core = len("/:_authToken=")
+    _token = re.compile(r"[^\s\"'`,;&|<>\\]+")
+
+    def confirm(self, window: Window) -> Iterator[Candidate]:
+        """The token after the nominated key."""
+        start, end = line_bounds(window.data, window.at)
+        line, at = window.data[start:end], window.at - start
+        (pattern,) = NpmDetector.denylist
+        url = line.rfind("//", 0, max(0, at - self._core - 1))
+        match = pattern.match(line, url) if url >= 0 else None
+        if match is None or (token := self._token.match(line, match.start(1))) is None:
+            return
+        validation = checks.base62_crc32(token[0]) if token[0].startswith("npm_") else Validation.NONE
+        yield Candidate(
+            kind="npm-token",
+            start=token.start() + start,
+            end=token.end() + start,
+            value=token[0],
+            confidence=Confidence.MEDIUM if validation is Validation.CHECKSUM_WRONG else Confidence.HIGH,
+            validation=validation,
+            suppressed=PLACEHOLDER if placeholders.token_reason(token[0]) else "",
+        )
+
+
 class PrivateKeysDetector:
     """detect-secrets' private keys, each from its BEGIN to its END line."""
 
@@ -172,6 +204,8 @@ class PrivateKeysDetector:
                     yield armoured_key(window.data, match.start(), match.end(), window.at + self.after)
 
 
+MOST_KEYWORDS = 8
+"""Keywords before one nominated place that are tried; only `pwdpwdpwd...` has more."""
 _LAST_KEYWORD = re.compile(
     r"api_?key|auth_?key|service_?key|account_?key|db_?key|database_?key|priv_?key|private_?key|client_?key|db_?pass|"
     r"database_?pass|key_?pass|password|passwd|pwd|secret|contraseña|contrasena",
@@ -199,7 +233,7 @@ class KeywordsDetector:
         line, at = window.data[start:end], window.at - start
         file_type = determine_file_type(plugin_filename(window.path))
         patterns = REGEX_BY_FILETYPE.get(file_type, QUOTES_REQUIRED_DENYLIST_REGEX_TO_GROUP)
-        for keyword in _LAST_KEYWORD.finditer(line, max(0, at - self._reach), at):
+        for keyword in list(_LAST_KEYWORD.finditer(line, max(0, at - self._reach), at))[-MOST_KEYWORDS:]:
             for pattern, group in patterns.items():
                 match = pattern.match(line, keyword.start())
                 if match is not None and match.start(group) <= at <= match.end():
@@ -339,11 +373,11 @@ def _structural() -> tuple[Detector, ...]:
         PluginDetector(IbmCosHmacDetector, "ibm-cos-hmac", (nominators.LONG_ASSIGNED,), lead=128, group=1),
         JwtDetector(),
         PluginDetector(MailchimpDetector, "mailchimp-key", (Nominator("[0-9a-z]{32}-us[0-9]"),), lead=36, loose=True),
-        PluginDetector(NpmDetector, "npm-token", (Nominator("/:_authToken="),), lead=LINE_REACH, group=1),
+        NpmrcDetector(),
         PluginDetector(
             OpenAIDetector,
             "openai-key",
-            (Nominator("T3BlbkFJ[A-Za-z0-9]{20}"),),
+            (nominators.OPENAI,),
             lead=256,
             tail=_KEY_CHARACTERS,
         ),

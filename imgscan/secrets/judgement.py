@@ -48,7 +48,8 @@ def judge(name: str | None, value: str, syntax: Syntax, *, quoted: bool) -> Judg
 
 def _is_no_literal(value: str, how: Strength, syntax: Syntax, *, quoted: bool) -> bool:
     text = placeholders.normalise(value)
-    if placeholders.reads_as_prose(text):
+    passphrase = syntax is Syntax.CONFIG and how is Strength.PASSWORD and any(letter.isdigit() for letter in text)
+    if placeholders.reads_as_prose(text) and not passphrase:
         return True
     if not quoted and placeholders.reads_as_expression(text):
         return True

@@ -73,6 +73,7 @@ LOWER_BARE = Nominator(
 )
 SECRET_NAME = (PASS_QUOTED, TOKEN_QUOTED, UPPER_BARE, LOWER_BARE)
 
+OPENAI = Nominator("T3BlbkFJ[A-Za-z0-9_-]{20}")
 URL_USER_INFO = Nominator(r"://[^\s/?#@:]{0,100}:[^\s/?#@]{1,128}@")
 
 # IBM IAM (44), IBM COS (48 hex), SoftLayer and Cloudant (64) values begin alike.

@@ -166,7 +166,8 @@ def reason(value: str, name: str | None = None) -> str:
         return "word"
     if name and _letters(text) and _letters(text) in {_letters(name), _letters(name.rpartition(".")[2])}:
         return "own name"
-    return _first(_TEXTUAL, text) or (_first(_PLACES, text) if not _RANDOM_PART.search(text) else "")
+    what = _first(_TEXTUAL, text) or _first(_PLACES, text)
+    return "" if what == "path" and _RANDOM_PART.search(text) else what
 
 
 def _first(shapes: tuple[tuple[str, re.Pattern[str]], ...], text: str) -> str:

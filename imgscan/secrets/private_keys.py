@@ -27,14 +27,14 @@ def armoured_key(data: str, start: int, header_end: int, limit: int) -> Candidat
     dashes = _DASHES.search(data, max(0, start - 6), start)
     low = dashes.start() if dashes else start
     putty = data.startswith("PuTTY", start)
-    ending = (_PUTTY_END if putty else _END).search(data, header_end, limit)
+    if not dashes and not putty:  # the words alone, as in a list of patterns
+        return Candidate("private-key", start, header_end, data[start:header_end], suppressed=PLACEHOLDER)
     following = _BEGIN.search(data, header_end, limit)
-    if ending and not (following and following.start() < ending.start()):
-        high = ending.end()
-    else:
-        high = _ragged_end(data, header_end, following.start() if following else limit)
+    stop = following.start() if following else limit
+    ending = (_PUTTY_END if putty else _END).search(data, header_end, stop)
+    high = ending.end() if ending else _ragged_end(data, header_end, stop)
     block = data[low:high]
-    material = checks.key_material(data[header_end : ending.start() if ending and ending.end() == high else high])
+    material = checks.key_material(data[header_end : ending.start() if ending else high])
     encrypted = bool(_ENCRYPTED.search(block)) or ("OPENSSH" in block[:40] and _OPENSSH_PLAIN not in block[:400])
     return Candidate(
         kind="encrypted-private-key" if encrypted and material is not None else "private-key",
@@ -43,7 +43,7 @@ def armoured_key(data: str, start: int, header_end: int, limit: int) -> Candidat
         value=block,
         confidence=Confidence.HIGH if material is Validation.STRUCTURE_OK or putty else Confidence.MEDIUM,
         validation=material or Validation.NONE,
-        suppressed="" if material is not None and (dashes or putty) else PLACEHOLDER,
+        suppressed="" if material is not None else PLACEHOLDER,
     )
 
 

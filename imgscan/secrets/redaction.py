@@ -26,7 +26,7 @@ _PUBLIC_PREFIX = re.compile(
 
 def redact(value: str) -> str:
     """What may be shown: a public prefix, and the last 4 characters of what has 24 or more; nothing of a short one."""
-    text = normalised(value)
+    text = value.strip(" \t\r\n\v\f")
     if len(text) < LONG:
         return HIDDEN
     prefix = _PUBLIC_PREFIX.match(text)

@@ -146,7 +146,8 @@ class ServiceAccountDetector:
     def confirm(self, window: Window) -> Iterator[Candidate]:
         """The key of the document, if the document says that it is a service account's."""
         low = max(0, window.at - self.before)
-        match = self._key.search(window.data, max(0, window.at - 64))
+        key = window.data.rfind('"private_key"', max(0, window.at - 64), window.at)
+        match = self._key.match(window.data, key) if key >= 0 else None
         if match is None or not self._type.search(window.data, low, match.end() + 4096):
             return
         if checks.key_material(match["value"]) is None:
@@ -173,8 +174,9 @@ class DockerAuthDetector:
 
     def confirm(self, window: Window) -> Iterable[Candidate]:
         """The nominated value, if it decodes to a user and a password."""
-        match = self._auth.search(window.data, max(0, window.at - 54))
-        if match is None or not match.start() < window.at <= match.end():
+        key = window.data.rfind('"auth"', max(0, window.at - 54), window.at)
+        match = self._auth.match(window.data, key) if key >= 0 else None
+        if match is None:
             return ()
         value = match["value"]
         try:
@@ -224,7 +226,7 @@ STRUCTURES: tuple[Detector, ...] = (
     TokenDetector(
         "openai-project-key",
         "openai-key",
-        (Nominator("T3BlbkFJ[A-Za-z0-9_-]{20}"),),
+        (nominators.OPENAI,),
         re.compile(r"sk-[A-Za-z0-9_-]{20,180}?T3BlbkFJ[A-Za-z0-9_-]{20,180}"),
         lead=220,
     ),

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from posixpath import basename, dirname
 
 from imgscan.accounts import EffectiveUser, effective_user, may_execute
@@ -30,8 +31,25 @@ _USUAL = re.compile(
 )
 _KINDS = frozenset({MemberKind.FILE, MemberKind.SYMLINK, MemberKind.HARDLINK})
 _MULTI_CALL = frozenset({"busybox", "toybox", "busybox.static", "busybox-extras"})
+_MAX_CANDIDATES = 5_000  # the largest known images have about 600; each takes 0.1 to 0.4 ms
 # A runtime's launcher that builds only where its kit lies beside it.
 _NEEDS_BESIDE = {"dotnet": "sdk"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """An entry with a tool's name in some layer; `plain` is the name without triplet and version."""
+
+    layer: int
+    member: int
+    path: str
+    plain: str
+    row: ToolName
+
+    @property
+    def rank(self) -> int:
+        """How early the name stands in its row."""
+        return self.row.names.index(self.plain) if self.plain in self.row.names else len(self.row.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +82,11 @@ class BuildToolAnalyzer:
     extractors: tuple[str, ...] = ("accounts", *PACKAGE_EXTRACTORS)
 
     def analyze(self, evidence: Evidence) -> Outcome:
-        names = list(_names(evidence))
+        candidates = list(islice(_candidates(evidence), _MAX_CANDIDATES + 1))
+        names = _names(evidence, candidates[:_MAX_CANDIDATES])
         multi_call = {name.content for name in names if basename(name.path) in _MULTI_CALL}
         applets = [name for name in names if name.content in multi_call and basename(name.path) not in _MULTI_CALL]
-        programs = [name for name in names if name not in set(applets)]
+        programs = [name for name in names if name.content not in multi_call or basename(name.path) in _MULTI_CALL]
         packages = Packages(evidence)
         user = effective_user(evidence)
         telling = _Telling(evidence, packages, user)
@@ -78,47 +97,49 @@ class BuildToolAnalyzer:
             listed += applet_tools
             findings.append(telling.applet_finding(applet_tools))
         present = {name.row.names[0] for name in names}
-        findings += _deleted(evidence, present)
+        findings += _deleted(evidence, candidates[:_MAX_CANDIDATES], present)
         order = list(ToolClass)
         return Outcome(
             findings=tuple(findings),
             tools=tuple(sorted(listed, key=lambda tool: (order.index(tool.tool_class), tool.name, tool.path))),
-            problems=tuple(_unread_databases(evidence)),
+            problems=(*_unread_databases(evidence), *_cut(len(candidates))),
         )
 
 
-def _names(evidence: Evidence) -> Iterator[_Name]:
-    """Every name of a tool in the final file system that leads to an executable file, in path order."""
-    found: list[_Name] = []
-    for layer, member, path in _candidates(evidence):
-        named = tool_named(basename(path))
-        if named is None or not evidence.overlay.version_of(layer, member).present:
+def _names(evidence: Evidence, candidates: Iterable[_Candidate]) -> list[_Name]:
+    """The candidates that are in the final file system and lead to an executable file, in path order."""
+    found = []
+    for candidate in candidates:
+        if not evidence.overlay.version_of(candidate.layer, candidate.member).present:
             continue
-        target = evidence.overlay.resolve(path)
+        target = evidence.overlay.resolve(candidate.path)
         if target is None or target.member.kind is not MemberKind.FILE or not target.member.mode & 0o111:
             continue
-        beside = _NEEDS_BESIDE.get(named[0])
+        beside = _NEEDS_BESIDE.get(candidate.plain)
         if beside and not evidence.overlay.listdir(f"{dirname(target.path)}/{beside}"):
             continue
-        found.append(_Name(path, *named, target))
-    return iter(sorted(found, key=lambda name: name.path))
+        found.append(_Name(candidate.path, candidate.plain, candidate.row, target))
+    return sorted(found, key=lambda name: name.path)
 
 
-def _candidates(evidence: Evidence) -> Iterator[tuple[int, int, str]]:
-    """(layer, member, path) of every entry directly in a program directory, in any layer."""
+def _candidates(evidence: Evidence) -> Iterator[_Candidate]:
+    """Every entry of any layer that lies directly in a program directory and has the name of a tool."""
     directories = set()
     for directory in search_path(evidence.image.config):
         version = evidence.overlay.resolve(directory)
         directories |= {encode(directory), encode(version.path if version is not None else directory)}
     for layer, scan in enumerate(evidence.scans):
         for member in _in_directories(scan.members, directories):
-            yield layer, member, decode(scan.members.path(member))
+            path = decode(scan.members.path(member))
+            named = tool_named(basename(path))
+            if named is not None:
+                yield _Candidate(layer, member, path, *named)
 
 
 def _in_directories(table: MemberTable, directories: set[bytes]) -> Iterator[int]:
     """Members directly in one of `directories` or a usual one.
 
-    One search over the buffer of all names, instead of 100,000 paths looked at one by one: 10 ms against 200 ms.
+    One search over the buffer of all names instead of a look at each path: 40 ms for 100,000 members.
     """
     ends = b"|".join({b"bin/", b"games/", b"dotnet/", *(re.escape(path + b"/") for path in directories if path)})
     seen = -1
@@ -209,7 +230,9 @@ class _Telling:
             if name.row.tool_class is not ToolClass.SHELL:
                 program = basename(name.target.path) if basename(name.target.path) in _MULTI_CALL else "busybox"
                 label = f"{program} {basename(name.path)}"
-                classes.setdefault(name.row.tool_class, {}).setdefault(label, self._make(label, name, 0))
+                of_class = classes.setdefault(name.row.tool_class, {})
+                if name.row.names[0] not in of_class:
+                    of_class[name.row.names[0]] = self._make(label, name, 0)
         return [sorted(classes[kind].values(), key=lambda tool: tool.name) for kind in ToolClass if kind in classes]
 
     def applet_finding(self, tools: list[Tool]) -> Finding:
@@ -235,40 +258,41 @@ class _Telling:
         )
 
 
-def _deleted(evidence: Evidence, present: set[str]) -> list[Finding]:
+def _deleted(evidence: Evidence, candidates: Iterable[_Candidate], present: set[str]) -> list[Finding]:
     """One finding for each tool that a lower layer has and the final file system does not."""
-    gone: dict[str, list[tuple[int, FileVersion]]] = {}
-    for layer, member, path in _candidates(evidence):
-        named = tool_named(basename(path))
-        if named is None or named[1].names[0] in present:
-            continue
-        version = evidence.overlay.version_of(layer, member)
-        kind = evidence.overlay.content_fate(layer, member).kind
-        executable = version.member.kind is MemberKind.FILE and version.member.mode & 0o111
-        if executable and kind is FateKind.DELETED:
-            rank = named[1].names.index(named[0]) if named[0] in named[1].names else len(named[1].names)
-            gone.setdefault(named[1].names[0], []).append((rank, version))
-    findings = []
-    for key in sorted(gone):
-        _, version = min(gone[key], key=lambda entry: (entry[0], entry[1].layer, entry[1].path))
-        named = tool_named(basename(version.path))
-        if named is None:
-            continue
-        rule = RULES[named[1].tool_class]
-        fate = evidence.fate_of(version)
-        findings.append(
-            Finding(
-                rule=rule,
-                location=Location(LocationKind.FILE, path=version.path, layer=version.layer, name=named[0]),
-                message=f"{named[0]} ({named[1].tool_class}) came with layer {version.layer} and was deleted by layer "
-                f"{fate.layer}: nobody can run it, and its {size_text(version.member.size)} are still shipped",
-                severity=Severity.INFO,
-                fate=fate,
-                added_by=evidence.added_by(version.layer),
-                remediation="Install and remove it in one RUN instruction, or use it in an earlier stage only.",
-            )
-        )
-    return findings
+    gone: dict[str, list[_Candidate]] = {}
+    for candidate in candidates:
+        if candidate.row.names[0] not in present:
+            version = evidence.overlay.version_of(candidate.layer, candidate.member)
+            kind = evidence.overlay.content_fate(candidate.layer, candidate.member).kind
+            executable = version.member.kind is MemberKind.FILE and version.member.mode & 0o111
+            if executable and kind is FateKind.DELETED:
+                gone.setdefault(candidate.row.names[0], []).append(candidate)
+    return [
+        _deleted_finding(evidence, min(gone[key], key=lambda one: (one.rank, one.layer, one.path)))
+        for key in sorted(gone)
+    ]
+
+
+def _deleted_finding(evidence: Evidence, gone: _Candidate) -> Finding:
+    version = evidence.overlay.version_of(gone.layer, gone.member)
+    fate = evidence.fate_of(version)
+    return Finding(
+        rule=RULES[gone.row.tool_class],
+        location=Location(LocationKind.FILE, path=gone.path, layer=gone.layer, name=gone.plain),
+        message=f"{gone.plain} ({gone.row.tool_class}) came with layer {gone.layer} and was deleted by layer "
+        f"{fate.layer}: nobody can run it, and its {size_text(version.member.size)} are still shipped",
+        severity=Severity.INFO,
+        fate=fate,
+        added_by=evidence.added_by(gone.layer),
+        remediation="Install and remove it in one RUN instruction, or use it in an earlier stage only.",
+    )
+
+
+def _cut(count: int) -> Iterator[Problem]:
+    if count > _MAX_CANDIDATES:
+        message = f"more than {_MAX_CANDIDATES:,} files have the name of a tool; the others were not judged"
+        yield Problem("too-many-tools", message, Effect.INCOMPLETE)
 
 
 _DATABASE_LOGS = ("var/lib/rpm/rpmdb.sqlite-wal", "usr/lib/sysimage/rpm/rpmdb.sqlite-wal")

@@ -76,6 +76,8 @@ class Limits:
     """Uncompressed bytes per stored byte, judged after the first GiB; DEFLATE itself ends at about 1,032."""
     header_bytes: int = 1 << 20
     """Bytes of one pax header or GNU long name."""
+    name_bytes: int = 256 << 20
+    """Names, link targets and extended attributes of one layer."""
     extract_bytes: int = 64 << 20
     """Bytes of one member that an extractor is given."""
     confirmations: int = 20_000
@@ -146,6 +148,16 @@ class Match:
     """Why it does not count (`placeholder`, ...); empty where it does."""
     part: Part = Part.DATA
     """What of the member it is in; for others than DATA `offset` and `length` count characters of that string."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberDigest:
+    """Digests of the whole content of a member that has a match, in hex: what package databases vouch with."""
+
+    member: int
+    md5: str
+    sha1: str
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +310,8 @@ class LayerScan:
     members: MemberTable
     matches: tuple[Match, ...] = ()
     facts: tuple[Fact, ...] = ()
+    digests: tuple[MemberDigest, ...] = ()
+    """Of the members with matches, in tar order; one that the layer ends within has none."""
     coverage: Coverage = Coverage()
     problems: tuple[Problem, ...] = ()
 

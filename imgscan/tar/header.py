@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from zlib import adler32
 
 BLOCK = 512
@@ -72,11 +72,19 @@ class Overrides:
     mtime: int | None = None
     xattrs: dict[str, bytes] = field(default_factory=dict)
     sparse_name: bytes | None = None
+    long_name: bytes | None = None
+    long_link: bytes | None = None
 
     def copy(self) -> Overrides:
-        return Overrides(
-            self.path, self.linkpath, self.size, self.uid, self.gid, self.mtime, dict(self.xattrs), self.sparse_name
-        )
+        return replace(self, xattrs=dict(self.xattrs))
+
+    def drop_structure(self) -> bool:
+        """Forget what names and sizes members; whether there was any."""
+        names = ("path", "linkpath", "size", "sparse_name")
+        found = any(getattr(self, name) is not None for name in names)
+        for name in names:
+            setattr(self, name, None)
+        return found
 
 
 def apply_pax(data: bytes, overrides: Overrides) -> str:

@@ -6,6 +6,7 @@ Works on any stream in one pass; where the stream can skip, data nobody reads is
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from imgscan.errors import Problem
 from imgscan.evidence import Limits, Member
@@ -67,7 +68,7 @@ class TarReader:
             offset += len(header)
             if len(header) < BLOCK:
                 break
-            if len(walker.table) == known:
+            if len(walker.table) == known or walker.within_header or walker.broken:
                 continue
             known += 1
             member = walker.table[known - 1]
@@ -75,11 +76,11 @@ class TarReader:
             yield member, data
             taken = self._pass_over(data.left)
             offset += member.size - data.left + taken
+            walker.pass_over(offset)
             if taken < data.left or data.truncated:
                 break
-            walker.skip_to(offset)
             offset += self._pass_over(-member.size % BLOCK)
-        self.problems = walker.finish()
+        self.problems = tuple(_of_archive(problem) for problem in walker.finish())
 
     def _read(self, size: int) -> bytes:
         parts = b""
@@ -100,3 +101,7 @@ class TarReader:
                 break
             left -= len(data)
         return size - left
+
+
+def _of_archive(problem: Problem) -> Problem:
+    return replace(problem, code="truncated-archive") if problem.code == "truncated-layer" else problem

@@ -30,6 +30,7 @@ from imgscan.tar.header import (
     checksum_ok,
     number,
 )
+from imgscan.tar.names import marker, normalised
 
 _KINDS = {
     b"1": MemberKind.HARDLINK,
@@ -40,7 +41,8 @@ _KINDS = {
     b"6": MemberKind.FIFO,
 }
 _EXTENDED = frozenset({PAX_LOCAL, PAX_GLOBAL, PAX_SOLARIS, GNU_LONG_NAME, GNU_LONG_LINK})
-_VISIBLE_NUL = "\N{SYMBOL FOR NULL}".encode()
+_V7_FILE = b"\0"
+_XATTR_COST = 128  # bytes of memory that an extended attribute takes beside its name and value
 
 Capture = Callable[[int, bytes], None]
 """Is given a member's index and its whole content."""
@@ -89,9 +91,12 @@ class MemberWalker:
         self._sparse_header = False
         self._globals: Overrides | None = None
         self._next: Overrides | None = None  # what extended headers say of the next member
+        self._header_bytes = 0  # of the extended headers before the next member
+        self._global_bytes = 0  # of global headers with extended attributes, which all members get
         self._owners: dict[bytes, tuple[int, int, int]] = {}
         self._problems = ProblemLog()
         self._absolute_names = 0
+        self._more_bytes = 0  # of extended attributes and names as stored
         self._trailing = 0
         self._seen = 0
 
@@ -101,40 +106,44 @@ class MemberWalker:
         self._seen = end
         if self._open is not None:
             self._continue_member(block, offset, end)
-        while self._at + BLOCK <= end and not self.broken:
-            if self.end_marker >= 0:
-                self._count_trailing(block[self._at - offset :])
-                self._at = end
-                break
+        while self._at + BLOCK <= end and not self.broken and self.end_marker < 0:
             if self._extended is not None or self._sparse_header:
                 self._continue_header(block, offset, end)
                 continue
-            if self._at < offset:  # a header's data jumped over by a lying size; cannot be: data is consumed first
-                break
             self._header(block, offset, end)
+        if self.end_marker >= 0 and self._at < end:
+            self._count_trailing(block[self._at - offset :])
+            self._at = end
 
     @property
-    def next_header(self) -> int:
-        """Offset of the next header, as far as the headers read so far tell."""
-        return self._at
+    def within_header(self) -> bool:
+        """The member added last has more header blocks to come: where its data begins is not known yet."""
+        return self._sparse_header
 
-    def skip_to(self, offset: int) -> None:
-        """The data up to `offset` is there and was not fed: the open member ends without digest or capture."""
-        self._open = None
+    def pass_over(self, offset: int) -> None:
+        """The data up to `offset` is there and is not fed: the open member ends without digest or capture."""
         self._seen = max(self._seen, offset)
+        if self._open is not None and offset >= self._open.end:
+            self._open = None
 
     def finish(self) -> tuple[Problem, ...]:
         """The stream has ended: tell what is missing; all problems of the walk."""
         add = self._problems.add
         if self._open is not None:
             index, missing = self._open.index, self._open.end - self._seen
+            self.cut = index
             self._close_member()
             path = decode(self.table.path(index))
             add(
-                "truncated-layer", f"the layer ends {missing} bytes before this file does", Effect.INCOMPLETE, path=path
+                "truncated-layer", f"the tar ends {missing:,} bytes before this file does", Effect.INCOMPLETE, path=path
             )
-        elif not self.broken and self.end_marker < 0 and (self._extended is not None or self._at < self._seen):
-            add("truncated-layer", f"the layer ends within a header, at byte {self._seen}", Effect.INCOMPLETE)
+        elif not self.broken and self.end_marker < 0:
+            waiting = self._extended is not None or self._sparse_header or self._next is not None
+            if waiting or self._at < self._seen:
+                self.cut = len(self.table) - 1 if self._sparse_header else -1
+                add("truncated-layer", f"the tar ends within a header, at byte {self._seen:,}", Effect.INCOMPLETE)
+            elif self._seen:
+                add("no-end-marker", "the tar has no end marker: nothing tells that this is all of it")
         if self._trailing:
             add(
                 "data-after-end",
@@ -157,14 +166,17 @@ class MemberWalker:
             return
         try:
             size = number(size_field)
-            mode, uid, gid = self._owners.get(owner) or self._owner(owner)
-            mtime = number(mtime_field)
         except ValueError as error:
-            self._stop("bad-header", f"header at byte {self._at}: {error}")
+            self._stop("bad-header", f"header at byte {self._at}: its size is {error}")
             return
         if size < 0:
             self._stop("bad-header", f"header at byte {self._at}: negative size")
             return
+        mode, uid, gid = self._owners.get(owner) or self._owner(owner)
+        try:
+            mtime = number(mtime_field)
+        except ValueError:
+            mtime = self._odd_number("mtime")
         self._at += BLOCK
         if kind in _EXTENDED:
             self._open_header(kind, size)
@@ -174,10 +186,11 @@ class MemberWalker:
             name = prefix.partition(b"\0")[0] + b"/" + name
         link = link.partition(b"\0")[0]
         overrides = self._next or self._globals
+        self._header_bytes = 0
         if overrides is not None:
             self._next = None
-            name = overrides.sparse_name or overrides.path or name
-            link = overrides.linkpath or link
+            name = overrides.long_name or overrides.sparse_name or overrides.path or name
+            link = overrides.long_link or overrides.linkpath or link
             size = size if overrides.size is None else overrides.size
             uid = uid if overrides.uid is None else overrides.uid
             gid = gid if overrides.gid is None else overrides.gid
@@ -189,12 +202,22 @@ class MemberWalker:
             self._sparse_header = True
         index = self._add_member(name, link, kind, size, (mode, uid, gid, mtime))
         if overrides is not None and overrides.xattrs and index >= 0:
-            self.table.xattrs[index] = tuple(sorted(overrides.xattrs.items()))
+            self._add_xattrs(index, overrides.xattrs)
         if not self._sparse_header:
             self._enter_data(block, offset, end)
 
+    def _odd_number(self, field: str) -> int:
+        """What engines refuse is no reason for us to stop: where the data lies is known all the same."""
+        self._problems.add("odd-header", f"header at byte {self._at}: its {field} is no number; taken for 0")
+        return 0
+
     def _owner(self, text: bytes) -> tuple[int, int, int]:
-        owner = (number(text[:8]) & 0xFFFFFFFF, number(text[8:16]), number(text[16:]))
+        """Mode, uid and gid."""
+        try:
+            owner = (number(text[:8]) & 0xFFFFFFFF, number(text[8:16]), number(text[16:]))
+        except ValueError:
+            zero = self._odd_number("mode, uid or gid")
+            return (zero, zero, zero)
         if len(self._owners) < 4096:  # members of a layer share a few; hostile ones do not
             self._owners[text] = owner
         return owner
@@ -213,19 +236,25 @@ class MemberWalker:
         if index >= self._limits.members:
             self._stop("too-many-members", f"more than {self._limits.members} members; the rest was not read")
             return -1
-        if flag[0] in TYPES_WITH_DATA:
-            kind = MemberKind.DIRECTORY if raw_name[-1:] == b"/" and flag != b"S" else MemberKind.FILE
-        else:
+        kind = MemberKind.FILE
+        if flag[0] not in TYPES_WITH_DATA:
             kind = _KINDS.get(flag, MemberKind.OTHER)
             if flag[0] in TYPES_WITHOUT_DATA:
                 size = 0
+            else:
+                self._problems.add("odd-type", f"the type flag {flag!r} has no meaning here", path=decode(raw_name))
+        elif raw_name[-1:] == b"/" and flag == _V7_FILE:  # v7 knows no other sign of a directory
+            kind, size = MemberKind.DIRECTORY, 0
         path = raw_name
         if not raw_name or raw_name[0] in b"/." or b"/." in raw_name or b"//" in raw_name or b"\0" in raw_name:
             path = self._normalise(raw_name, index)
         elif raw_name[-1] == 47:  # "/"
             path = raw_name.rstrip(b"/")
         if b".wh." in path:
-            kind, path = self._marker(kind, path)
+            kind, path = marker(kind, path)
+            if kind is MemberKind.ANOMALY:
+                message = "a marker that no specification knows; without effect"
+                self._problems.add("odd-marker", message, path=decode(path))
         table.kinds.append(kind)
         table.sizes.append(size)
         mode, uid, gid, mtime = attributes
@@ -239,7 +268,13 @@ class MemberWalker:
         table.name_ends.append(len(table.names))
         table.links += link
         table.link_ends.append(len(table.links))
+        if len(table.names) + len(table.links) + self._more_bytes > self._limits.name_bytes:
+            self._stop("too-many-names", f"more than {self._limits.name_bytes:,} bytes of names; the rest was not read")
         return index
+
+    def _add_xattrs(self, index: int, xattrs: dict[str, bytes]) -> None:
+        self.table.xattrs[index] = tuple(sorted(xattrs.items()))
+        self._more_bytes += sum(len(name) + len(value) + _XATTR_COST for name, value in xattrs.items())
 
     def _enter_data(self, block: memoryview, offset: int, end: int) -> None:
         """Pass over the data of the member just added, or open it where the block ends first."""
@@ -255,7 +290,8 @@ class MemberWalker:
                 self._hand_over(index, b"")
             return
         stop = start + size
-        wanted = self._wants is not None and self._wants(table.path(index), size)
+        regular = table.kinds[index] == MemberKind.FILE  # a marker's path is that of another file
+        wanted = regular and self._wants is not None and self._wants(table.path(index), size)
         if wanted and size > self._limits.extract_bytes:
             wanted = False
             self._problems.add(
@@ -267,12 +303,12 @@ class MemberWalker:
         self._at = start + (size + BLOCK - 1) // BLOCK * BLOCK
         if stop <= end:
             data = block[start - offset : stop - offset]
-            if self._checksums and table.kinds[index] == MemberKind.FILE:
+            if self._checksums and regular:
                 table.checksums[index] = xxh3_64_intdigest(data) or 1
             if wanted and self._capture is not None:
                 self._capture(index, bytes(data))
             return
-        hasher = xxh3_64() if self._checksums and table.kinds[index] == MemberKind.FILE else None
+        hasher = xxh3_64() if self._checksums and regular else None
         self._open = _Open(index, stop, hasher, bytearray() if wanted else None)
         self._continue_member(block, offset, end)
 
@@ -302,8 +338,9 @@ class MemberWalker:
             self._capture(member.index, bytes(member.capture))
 
     def _open_header(self, kind: bytes, size: int) -> None:
-        if size > self._limits.header_bytes:
-            self._stop("bad-header", f"an extended header of {size} bytes at byte {self._at - BLOCK}")
+        self._header_bytes += size
+        if self._header_bytes + self._global_bytes > self._limits.header_bytes:
+            self._stop("bad-header", f"an extended header of {size:,} bytes at byte {self._at - BLOCK}")
             return
         self._extended = (kind, size, bytearray())
         if size == 0:
@@ -334,53 +371,47 @@ class MemberWalker:
         self._extended = None
         data = bytes(buffer)
         if kind == PAX_GLOBAL:
-            overrides = self._globals = self._globals or Overrides()
-        else:
-            overrides = self._next = self._next or (self._globals.copy() if self._globals else Overrides())
+            self._close_global_header(data)
+            return
+        overrides = self._next
+        if overrides is None:
+            overrides = self._next = self._globals.copy() if self._globals else Overrides()
         if kind == GNU_LONG_NAME:
-            overrides.path = data.partition(b"\0")[0] or None
+            overrides.long_name = data.partition(b"\0")[0] or None
         elif kind == GNU_LONG_LINK:
-            overrides.linkpath = data.partition(b"\0")[0] or None
+            overrides.long_link = data.partition(b"\0")[0] or None
         else:
-            wrong = apply_pax(data, overrides)
-            if wrong:
-                self._problems.add("bad-pax-header", f"pax header before byte {self._at}: {wrong}")
+            self._apply_pax(data, overrides)
+
+    def _close_global_header(self, data: bytes) -> None:
+        """Container engines ignore global headers; what could hide or rename members is ignored here too, and told."""
+        overrides = self._globals = self._globals or Overrides()
+        self._apply_pax(data, overrides)
+        if overrides.drop_structure():
+            self._problems.add(
+                "global-pax-header",
+                f"the header before byte {self._at} renames or resizes all members; as engines do, we ignore that",
+            )
+        if overrides.xattrs:
+            self._global_bytes += len(data)
+
+    def _apply_pax(self, data: bytes, overrides: Overrides) -> None:
+        wrong = apply_pax(data, overrides)
+        if wrong:
+            self._problems.add("bad-pax-header", f"pax header before byte {self._at}: {wrong}")
 
     def _normalise(self, raw: bytes, index: int) -> bytes:
-        """A path without leading slash, `.` and `..`; names that escape or cannot be are told, and kept as found."""
-        text = raw
-        if b"\0" in text:
-            self._problems.add("odd-name", "a name with a NUL byte", path=decode(text))
-            text = text.replace(b"\0", _VISIBLE_NUL)
-        parts: list[bytes] = []
-        escapes = False
-        for part in text.split(b"/"):
-            if part in (b"", b"."):
-                continue
-            if part == b"..":
-                escapes = escapes or not parts
-                del parts[-1:]
-            else:
-                parts.append(part)
-        path = b"/".join(parts)
+        """The path; names that escape or cannot be are told, and kept as found."""
+        path, escapes = normalised(raw)
         self._absolute_names += raw.startswith(b"/")
+        if b"\0" in raw:
+            self._problems.add("odd-name", "a name with a NUL byte", path=decode(path))
         if escapes:
             self._problems.add("escaping-name", "a name that leads out of the image's root", path=decode(raw))
-        if escapes or b"\0" in raw or b".." in raw:
+        if b"\0" in raw or b".." in raw:
             self.table.raw_names[index] = raw
+            self._more_bytes += len(raw) + _XATTR_COST
         return path
-
-    def _marker(self, kind: MemberKind, path: bytes) -> tuple[MemberKind, bytes]:
-        """Decode a whiteout, once: image-spec, layer.md, "Whiteouts" and "Opaque Whiteout"."""
-        directory, slash, name = path.rpartition(b"/")
-        if not name.startswith(b".wh."):
-            return kind, path
-        if name == b".wh..wh..opq":
-            return MemberKind.OPAQUE_WHITEOUT, directory
-        if name == b".wh." or name.startswith(b".wh..wh."):
-            self._problems.add("odd-marker", "a marker that no specification knows; without effect", path=decode(path))
-            return MemberKind.ANOMALY, path
-        return MemberKind.WHITEOUT, directory + slash + name[4:]
 
     def _count_trailing(self, block: memoryview) -> None:
         self._trailing += len(block) - bytes(block).count(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from secrets import token_bytes
 
 from imgscan.accounts import effective_user
@@ -53,7 +53,7 @@ def judge(
         if not policy.families or item.finding.rule.family in policy.families
     ]
     findings = _numbered(findings)
-    values = {**(revealed or {}), **dict(pair for outcome in outcomes for pair in outcome.secrets)}
+    values = {**(revealed or {}), **{key: value for outcome in outcomes for key, value in outcome.secrets}}
     group = _Secrets(findings, key or token_bytes(32), values if revealed is not None else None)
     redact = _Redaction(_redactor(evidence, outcomes))
     opened = sorted((redact.finding(group.told(finding)) for finding in findings), key=_report_order)
@@ -161,11 +161,18 @@ def _redactor(evidence: Evidence, outcomes: Sequence[Outcome]) -> Redactor:
     )
 
 
-@dataclass(frozen=True, slots=True)
 class _Redaction:
-    """Keeps every string of a report free of every secret that the run found."""
+    """Keeps every string of a report free of every secret that the run found. Equal strings are searched once."""
 
-    text: Callable[[str], str]
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._known: dict[str, str] = {}
+
+    def text(self, text: str) -> str:
+        redacted = self._known.get(text)
+        if redacted is None:
+            redacted = self._known[text] = self._redactor(text)
+        return redacted
 
     def optional(self, text: str | None) -> str | None:
         return self.text(text) if text is not None else None
@@ -174,7 +181,7 @@ class _Redaction:
         place, fate, added = finding.location, finding.fate, finding.added_by
         return replace(
             finding,
-            message=self.text(finding.message),
+            message=self._message(finding),
             location=replace(
                 place,
                 path=self.optional(place.path),
@@ -186,6 +193,20 @@ class _Redaction:
             added_by=replace(added, instruction=self.optional(added.instruction)) if added is not None else None,
             secret=replace(finding.secret, name=self.optional(finding.secret.name)) if finding.secret else None,
         )
+
+    def _message(self, finding: Finding) -> str:
+        """A secret's message is made of a few words of ours and of strings that are searched by themselves.
+
+        Thousands of findings have messages of their own, but share their paths and names.
+        """
+        if finding.secret is None:
+            return self.text(finding.message)
+        message = finding.message
+        place = finding.location
+        for part in (place.path, place.inner_path, place.pointer, place.name, finding.secret.name):
+            if part and (redacted := self.text(part)) != part:
+                message = message.replace(part, redacted)
+        return message
 
     def tool(self, tool: Tool) -> Tool:
         return replace(tool, path=self.text(tool.path), instruction=self.optional(tool.instruction))

@@ -19,12 +19,13 @@ from threading import Lock
 
 from imgscan.analyzers import ANALYZERS
 from imgscan.analyzers.analyzer import Analyzer, Evidence
-from imgscan.errors import Effect, Problem, UsageError
+from imgscan.errors import Effect, ImageNotFound, Problem, UsageError
 from imgscan.evidence import Depth, LayerScan, MemberTable, ScanPlan
 from imgscan.image.blob import BlobRef, FileBlob, MissingBlob, Readable
 from imgscan.image.image import Image, Layer
 from imgscan.judgement import judge
 from imgscan.layers.cache import FileIdentity, ScanCache
+from imgscan.layers.member_digests import Reopen
 from imgscan.layers.plan import make_plan
 from imgscan.overlay import Overlay
 from imgscan.report import Policy, Report
@@ -108,7 +109,7 @@ def find_source(reference: str) -> tuple[Source, str]:
     for source in SOURCES:
         if source.detect(reference):
             return source, reference
-    raise UsageError(
+    raise ImageNotFound(
         f"{reference!r} is neither an image reference nor a path that exists",
         tip="write NAME[:TAG], a path, or SCHEME:TARGET with one of: " + ", ".join(s.scheme for s in SOURCES),
     )
@@ -224,12 +225,11 @@ class _Run:
     def _scan_file(self, blob: FileBlob) -> LayerScan:
         try:
             identity = FileIdentity.of(blob)
-            if self._cache is not None and (diff_id := self._known_diff_id(identity)) is not None:
-                scan = self.cached(diff_id)
-                if scan is not None:
-                    return scan
+            known = self._known(identity)
+            if known is not None:
+                return known
             with blob.open() as stream:
-                scan = self._scan(stream)
+                scan = self._scan(stream, blob.open)
             if self._cache is not None and FileIdentity.of(blob).parts == identity.parts:
                 self._cache.put(scan)
                 self._cache.put_identity(identity, scan)
@@ -238,12 +238,12 @@ class _Run:
             return _empty(Problem("unreadable-blob", message, Effect.INCOMPLETE))
         return scan
 
-    def _known_diff_id(self, identity: FileIdentity) -> str | None:
+    def _known(self, identity: FileIdentity) -> LayerScan | None:
         if self._cache is None or self._options.cache is CacheMode.VERIFY:
             return None
-        return self._cache.diff_id_of(identity)
+        return self._cache.find(identity, self.plan.fingerprint)
 
-    def _scan(self, stream: Readable) -> LayerScan:
+    def _scan(self, stream: Readable, reopen: Reopen | None = None) -> LayerScan:
         from imgscan.layers.scan import LayerScanner  # noqa: PLC0415  # loads Hyperscan and detect-secrets' regexes
 
         with self._lock:
@@ -255,7 +255,7 @@ class _Run:
                     revealed=self.revealed,
                 )
             scanner = self._scanner
-        return scanner.scan(stream, progress=self._advance)
+        return scanner.scan(stream, reopen=reopen, progress=self._advance)
 
     def _advance(self, count: int) -> None:
         with self._lock:

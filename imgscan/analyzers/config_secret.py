@@ -21,7 +21,7 @@ class ConfigSecretAnalyzer:
     rules = secret_rules(Family.CONFIG_SECRET)
     depth = Depth.CONTENT
     detectors = ("all",)
-    extractors = ()
+    extractors: tuple[str, ...] = ()
 
     def analyze(self, evidence: Evidence) -> Outcome:
         sightings = Sightings(Family.CONFIG_SECRET, evidence.secret_key)

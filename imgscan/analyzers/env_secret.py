@@ -16,8 +16,8 @@ class EnvSecretAnalyzer:
     families = (Family.ENV_SECRET,)
     rules = secret_rules(Family.ENV_SECRET)
     depth = Depth.CONFIG
-    detectors = ()
-    extractors = ()
+    detectors: tuple[str, ...] = ()
+    extractors: tuple[str, ...] = ()
 
     def analyze(self, evidence: Evidence) -> Outcome:
         sightings = Sightings(Family.ENV_SECRET, evidence.secret_key)

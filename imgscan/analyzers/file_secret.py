@@ -46,8 +46,9 @@ class FileSecretAnalyzer:
                 if version.fate.kind is FateKind.REWRITTEN:
                     continue
                 fate = _fate(evidence, version)
-                present = fate.state == FateKind.PRESENT
-                readable = may_read(user, evidence.overlay, version.path) if present and version.present else None
+                readable = None
+                if version.present and not match.suppressed:
+                    readable = may_read(user, evidence.overlay, version.path)
                 finding = _finding(evidence, version, match, fate, readable)
                 if match.suppressed:
                     suppressed.append(Suppressed(finding, match.suppressed, "the value"))

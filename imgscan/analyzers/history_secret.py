@@ -20,8 +20,8 @@ class HistorySecretAnalyzer:
     families = (Family.HISTORY_SECRET,)
     rules = secret_rules(Family.HISTORY_SECRET)
     depth = Depth.CONFIG
-    detectors = ()
-    extractors = ()
+    detectors: tuple[str, ...] = ()
+    extractors: tuple[str, ...] = ()
 
     def analyze(self, evidence: Evidence) -> Outcome:
         sightings = Sightings(Family.HISTORY_SECRET, evidence.secret_key)

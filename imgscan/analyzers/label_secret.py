@@ -15,8 +15,8 @@ class LabelSecretAnalyzer:
     families = (Family.LABEL_SECRET,)
     rules = secret_rules(Family.LABEL_SECRET)
     depth = Depth.CONFIG
-    detectors = ()
-    extractors = ()
+    detectors: tuple[str, ...] = ()
+    extractors: tuple[str, ...] = ()
 
     def analyze(self, evidence: Evidence) -> Outcome:
         sightings = Sightings(Family.LABEL_SECRET, evidence.secret_key)

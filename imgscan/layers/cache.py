@@ -22,12 +22,23 @@ import sys
 import tempfile
 import time
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from imgscan.errors import Effect, Problem
-from imgscan.evidence import Confidence, Coverage, Fact, LayerScan, Match, MemberTable, Part, Skip, Validation
+from imgscan.evidence import (
+    Confidence,
+    Coverage,
+    Fact,
+    LayerScan,
+    Match,
+    MemberDigest,
+    MemberTable,
+    Part,
+    Skip,
+    Validation,
+)
 from imgscan.image.blob import FileBlob
 
 MAGIC = b"imgscan scan 1\n"
@@ -82,7 +93,7 @@ class ScanCache:
         return _read(path) or key  # another process may have been first
 
     def get(self, diff_id: str, plan: str) -> LayerScan | None:
-        """The scan of a layer under a plan."""
+        """The scan of a layer under a plan; as of an uncompressed blob, since a diff_id knows no other."""
         path = self._scan_path(diff_id, plan)
         data = _read(path)
         if data is None:
@@ -94,7 +105,7 @@ class ScanCache:
         if scan.diff_id != diff_id or scan.plan != plan:
             return None
         _touch(path)
-        return scan
+        return replace(scan, digest=scan.diff_id, stored_size=scan.size)
 
     def put(self, scan: LayerScan) -> None:
         """Keep a scan that read everything; others are not kept."""
@@ -102,8 +113,8 @@ class ScanCache:
             return
         self._write(self._scan_path(scan.diff_id, scan.plan), encode_scan(scan))
 
-    def diff_id_of(self, identity: FileIdentity) -> str | None:
-        """The diff_id that a verified read of these very bytes gave."""
+    def find(self, identity: FileIdentity, plan: str) -> LayerScan | None:
+        """The scan of the very bytes that a verified read gave, with the digest they have as stored."""
         data = _read(self._directory / "files" / f"{identity.name}.json")
         if data is None:
             return None
@@ -111,12 +122,16 @@ class ScanCache:
             document = json.loads(data)
         except ValueError:
             return None
-        return document["diff_id"] if document.get("identity") == list(identity.parts) else None
+        if document.get("identity") != list(identity.parts):
+            return None
+        scan = self.get(document["diff_id"], plan)
+        # Another blob with the same content may be compressed in another way.
+        return replace(scan, digest=document["digest"], stored_size=identity.parts[-1]) if scan is not None else None
 
     def put_identity(self, identity: FileIdentity, scan: LayerScan) -> None:
         """Remember what the bytes with this identity are."""
         if identity.settled:
-            document = {"identity": list(identity.parts), "diff_id": scan.diff_id}
+            document = {"identity": list(identity.parts), "diff_id": scan.diff_id, "digest": scan.digest}
             self._write(self._directory / "files" / f"{identity.name}.json", json.dumps(document).encode())
 
     def config(self, image_id: str) -> bytes | None:
@@ -192,6 +207,7 @@ def encode_scan(scan: LayerScan) -> bytes:
         "raw_names": [(index, base64.b64encode(name).decode()) for index, name in table.raw_names.items()],
         "scan": [scan.diff_id, scan.digest, scan.size, scan.stored_size, scan.plan],
         "matches": [_match_row(match) for match in scan.matches],
+        "digests": [(digest.member, digest.md5, digest.sha1, digest.sha256) for digest in scan.digests],
         "facts": [(fact.kind, fact.member, fact.rows) for fact in scan.facts],
         "coverage": [scan.coverage.members, scan.coverage.scanned, _skips(scan.coverage.skipped)],
         "opaque": _skips(scan.coverage.opaque),
@@ -226,6 +242,7 @@ def decode_scan(data: bytes) -> LayerScan:
         members=_decode_table(head, body[8 + text_length :]),
         matches=tuple(_match(row) for row in head["matches"]),
         facts=tuple(Fact(kind, member, tuple(tuple(row) for row in rows)) for kind, member, rows in head["facts"]),
+        digests=tuple(MemberDigest(*row) for row in head["digests"]),
         coverage=Coverage(members, scanned, _unskips(skipped), _unskips(head["opaque"])),
         problems=tuple(Problem(c, m, Effect(effect), path, layer) for c, m, effect, path, layer in head["problems"]),
     )

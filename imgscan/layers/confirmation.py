@@ -9,6 +9,7 @@ from dataclasses import replace
 from imgscan.errors import Effect, Problem, ProblemLog
 from imgscan.evidence import Match, decode
 from imgscan.layers.blocks import CARRY, Block
+from imgscan.layers.member_digests import MemberDigests
 from imgscan.secrets.confirm import merge
 from imgscan.secrets.detector import NOMINATOR_SPAN, Candidate, Detector, Nominator, Window
 from imgscan.secrets.redaction import redact, secret_key
@@ -34,9 +35,11 @@ class Confirmation:
         *,
         key: bytes,
         cap: int,
+        digests: MemberDigests,
         revealed: dict[bytes, str] | None = None,
     ) -> None:
         self._revealed = revealed
+        self._digests = digests
         self._table = walker.table
         self._key = key
         self._cap = cap
@@ -69,7 +72,9 @@ class Confirmation:
                 self._waiting.append((at, number, self._lines.line(block, member, start, at)))
             else:
                 self._confirm(block, at, number, member, start)
-        self._lines.leave(block, *self._member_at(end))
+        last, start = self._member_at(end)
+        self._lines.leave(block, last, start)
+        self._digests.leave(block, {self._member_at(at)[0] for at, _, _ in self._waiting}, last)
 
     def result(self) -> tuple[tuple[Match, ...], tuple[Problem, ...]]:
         """All matches in tar order."""
@@ -114,6 +119,8 @@ class Confirmation:
         if place not in self._candidates:
             line = self._lines.line(block, self._member, start, first + candidate.start)
             self._candidates[place] = (replace(candidate, start=place[0], end=place[1]), line)
+            if not candidate.suppressed:
+                self._digests.want(self._member)
 
     def _close_member(self) -> None:
         """Judge what one member's nominations led to, together: one match a secret, the most specific kind wins."""

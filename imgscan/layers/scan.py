@@ -16,15 +16,18 @@ from pathlib import Path
 from imgscan.errors import Effect, Problem
 from imgscan.evidence import Coverage, Depth, Fact, LayerScan, Match, MemberTable, ScanPlan, Skip, decode
 from imgscan.image.blob import Readable
-from imgscan.image.compression import PlainStream
+from imgscan.image.compression import Compression, PlainStream
 from imgscan.layers.blocks import BLOCK_SIZE, Block, BlockReader
 from imgscan.layers.confirmation import Confirmation
 from imgscan.layers.extractors import EXTRACTORS, Extractor
 from imgscan.layers.matchers.matcher import Matcher
+from imgscan.layers.member_digests import MemberDigests, Reopen
 from imgscan.layers.names import find_in_names
 from imgscan.secrets.detector import Detector, Nominator
 from imgscan.tar.walker import MemberWalker
 
+SENSITIVE = "sensitive"
+"""The extractor whose files a package may vouch for, with or without a match."""
 Progress = Callable[[int], None]
 """Is told how many uncompressed bytes were scanned since it was last called."""
 
@@ -76,17 +79,27 @@ class LayerScanner:
             detectors = all_detectors(entropy=plan.entropy)
         return cls(plan, detectors, secret_key=secret_key, matcher_cache=matcher_cache, revealed=revealed)
 
-    def scan(self, stream: Readable, *, progress: Progress | None = None, block_size: int = BLOCK_SIZE) -> LayerScan:
+    def scan(
+        self,
+        stream: Readable,
+        *,
+        reopen: Reopen | None = None,
+        progress: Progress | None = None,
+        block_size: int = BLOCK_SIZE,
+    ) -> LayerScan:
         """Read a layer once, to the end of its blob, and return all the plan asks for.
 
+        `reopen` opens the same blob again, where that is possible: for digests of big members with a match.
         A broken layer is not an error; its scan says where the evidence ends. OSError of the stream goes through.
         """
-        return _Run(self, stream, progress, block_size).run()
+        return _Run(self, stream, reopen, progress, block_size).run()
 
-    def confirmation(self, walker: MemberWalker) -> Confirmation:
+    def confirmation(self, walker: MemberWalker, digests: MemberDigests) -> Confirmation:
         """For one scan of one layer."""
         cap = self.plan.limits.confirmations
-        return Confirmation(self._detectors, self._nominators, walker, key=self._key, cap=cap, revealed=self._revealed)
+        return Confirmation(
+            self._detectors, self._nominators, walker, key=self._key, cap=cap, digests=digests, revealed=self._revealed
+        )
 
     def find_in_names(self, table: MemberTable, matcher: Matcher) -> Iterator[Match]:
         reveal = self._revealed.__setitem__ if self._revealed is not None else None
@@ -121,7 +134,14 @@ class LayerScanner:
 class _Run:
     """One scan of one layer."""
 
-    def __init__(self, scanner: LayerScanner, stream: Readable, progress: Progress | None, block_size: int) -> None:
+    def __init__(
+        self,
+        scanner: LayerScanner,
+        stream: Readable,
+        reopen: Reopen | None,
+        progress: Progress | None,
+        block_size: int,
+    ) -> None:
         limits = scanner.plan.limits
         self._scanner = scanner
         self._progress = progress
@@ -129,7 +149,7 @@ class _Run:
         self._stream = PlainStream(
             stream, stored_hash=self._stored_hash, max_bytes=limits.layer_bytes, max_ratio=limits.ratio
         )
-        self._plain_hash = hashlib.sha256() if self._stream.compression != "none" else None
+        self._plain_hash = hashlib.sha256() if self._stream.compression is not Compression.NONE else None
         self._blocks = BlockReader(self._stream, block_size)
         self._facts: list[Fact] = []
         self._problems: list[Problem] = []
@@ -140,7 +160,9 @@ class _Run:
             capture=self._extract,
         )
         self._matcher = scanner.matcher()
-        self._confirmation = scanner.confirmation(self._walker) if self._matcher is not None else None
+        plain = self._stream.compression is Compression.NONE
+        self._digests = MemberDigests(self._walker.table, reopen if plain else None)
+        self._confirmation = scanner.confirmation(self._walker, self._digests) if self._matcher is not None else None
 
     def run(self) -> LayerScan:
         block = self._blocks.next(None)
@@ -198,6 +220,8 @@ class _Run:
         facts, problems = self._scanner.extract(index, self._walker.table[index].path, data)
         self._facts += facts
         self._problems += problems
+        if self._confirmation is not None and any(fact.kind == SENSITIVE for fact in facts):
+            self._digests.add(index, data)
 
     def _result(self) -> LayerScan:
         problems = [*self._walker.finish(), *self._problems, *self._stream.problems]
@@ -216,6 +240,7 @@ class _Run:
             members=self._walker.table,
             matches=matches,
             facts=tuple(self._facts),
+            digests=self._digests.result(self._stream.size),
             coverage=_coverage(self._walker.table, self._walker.cut, self._scanner.plan.depth),
             problems=(*problems, *more),
         )

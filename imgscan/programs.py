@@ -78,10 +78,15 @@ def started_programs(overlay: Overlay, config: ImageConfig) -> Iterator[Started]
 
 def _shell_arguments(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
     """(text of -c, command line of a script); one of them is empty."""
+    value = False
     for index, argument in enumerate(arguments):
-        if argument.startswith("-") and not argument.startswith("--") and "c" in argument:
+        if value:
+            value = False  # of -o: pipefail
+        elif argument.startswith("-") and not argument.startswith("--") and "c" in argument:
             return (arguments[index + 1] if index + 1 < len(arguments) else ""), ()
-        if not argument.startswith(("-", "+")):
+        elif argument.startswith(("-", "+")):
+            value = argument.lower().endswith("o") and not argument.startswith("--")
+        else:
             return "", arguments[index:]
     return "", ()
 

@@ -95,14 +95,30 @@ class Engine:
         """What `docker export` of a container that never ran gives: the merged tree, by path."""
         container = self.client.api.create_container(reference, command=["none"])["Id"]
         try:
-            data = b"".join(self.client.api.export(container))
+            with tarfile.open(fileobj=_Blocks(self.client.api.export(container)), mode="r|") as tar:
+                return {member.name.strip("/"): member for member in tar}
         finally:
             self.client.api.remove_container(container, force=True)
-        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-            return {member.name.strip("/"): member for member in tar}
 
     def remove(self, reference: str) -> None:
         self.client.api.remove_image(reference, force=True)
+
+
+class _Blocks:
+    """A generator of blocks as a file to read, as an exported tree may be too big to hold."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._rest = b""
+
+    def read(self, size: int) -> bytes:
+        while len(self._rest) < size:
+            block = next(self._blocks, b"")
+            if not block:
+                break
+            self._rest += block
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
 
 
 def absent(reason: str) -> None:

@@ -180,6 +180,7 @@ def _letters(text: str) -> str:
 
 _IDENTIFIER = re.compile(r"[$@#.\-]?[A-Za-z_][A-Za-z_]*(?:(?:[.\-:/]|::|->)[A-Za-z_][A-Za-z0-9_]*)*[\-_.:]?")
 _EXPRESSION = _shape(
+    r"[+,;:)}\]=?&|*].*[(){}\[\];=].*",  # what stands between two strings: the quote taken for an opening one closes
     r"[\w.$]+\(.*",
     r".*[\w)] ?(?:\|\||&&|\? |\+ ).*",
     r"[\w.]+\[.*\]",

@@ -42,9 +42,21 @@ _ARMOUR_BLANKS = re.compile(r"\\[nrt]|\s+")
 
 
 def normalised(value: str) -> str:
-    """The value as it is compared: without blanks round it, and an armoured key without its line ends."""
-    text = value.strip(" \t\r\n\v\f")
+    """The value as it is compared: without blanks round it, and an armoured key without its line ends.
+
+    Values from files are Latin-1 text of their bytes, those from a config real text; UTF-8 makes them equal again.
+    """
+    text = _as_text(value).strip(" \t\r\n\v\f")
     return _ARMOUR_BLANKS.sub("", text) if _ARMOUR.match(text) else text
+
+
+def _as_text(value: str) -> str:
+    if value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
 
 
 def secret_key(hmac_key: bytes, value: str) -> bytes:
@@ -61,7 +73,8 @@ def _encodable(value: str) -> bool:
     return True
 
 
-_BOUNDARY = re.compile(r"(?<![^\s\"'`=:@/,;(\[{<>&|])(?=[^\s\"'`=:@/,;(\[{<>&|])")
+# Where a value may begin: behind a blank, a quote, a separator, or the `//` of a URL; one `/` is a path's.
+_BOUNDARY = re.compile(r"(?:(?<![^\s\"'`=:@,;(\[{<>&|])|(?<=//))(?=[^\s\"'`=:@,;(\[{<>&|])")
 
 
 class Redactor:
@@ -112,8 +125,8 @@ class Redactor:
     def _keyed_at(self, text: str, start: int, lengths: list[int], template: hmac.HMAC) -> int:
         for length in lengths:
             end = start + length
-            if end > len(text) or (end < len(text) and text[end - 1].isalnum() and text[end].isalnum()):
-                continue
+            if end > len(text) or text[end - 1].isspace() or (end < len(text) and text[end].isalnum()):
+                continue  # a value ends where a word does
             digest = template.copy()
             digest.update(text[start:end].encode("utf-8", "surrogatepass"))
             if digest.digest()[:16] in self._by_length[length]:

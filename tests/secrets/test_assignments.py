@@ -64,6 +64,8 @@ def test_an_assignment_is_found_once_with_its_name(path, text, expected):
         ("Dockerfile", "ENV GPG_KEY=A035C8C19219BA821ECEA86B64E628F8D684696D KEYCLOAK_VERSION=20.0.1\n"),
         ("nsswitch.conf", "passwd: files systemd\n"),
         ("t.py", '{"AWS::ApiGateway::ApiKey": "48205d4ffd7feba3"}'),
+        ("b.min.js", 'a("Password"),c?e("Password: "+t)}s=makeRequest({x:"credentials:"+n,y:"+o"})'),
+        ("b.min.js", 'h("token="+u+"&x="),f?g("p"):0;h("Password"+":"+"),o?$e.createElement(")'),
         ("de.json", '{"password": "Passwort"}'),
     ],
 )  # fmt: skip

@@ -49,6 +49,10 @@ def test_keys_are_equal_for_equal_secrets_alone(one, other):
     assert secret_key(KEY, one) != secret_key(b"x" * 32, one)
 
 
+def test_a_secret_of_a_file_equals_the_same_one_of_a_config():
+    assert secret_key(KEY, "p\u00e4ssw\u014drd") == secret_key(KEY, "p\u00e4ssw\u014drd".encode().decode("latin-1"))
+
+
 def test_an_armoured_key_is_the_same_secret_however_its_lines_end():
     key = pem()
     assert (

@@ -30,7 +30,7 @@ DISABLED = Rule(
 
 
 class HealthcheckAnalyzer:
-    """`healthcheck`: missing, or switched off. OCI configs have no field for it, so there it is told differently."""
+    """`healthcheck`: missing, or switched off. The OCI format has no field for it, so there it is told differently."""
 
     families: tuple[Family, ...] = (Family.HEALTHCHECK,)
     rules: tuple[Rule, ...] = (MISSING, DISABLED)
@@ -45,10 +45,12 @@ class HealthcheckAnalyzer:
         if check is not None and check.test:
             return Outcome()
         if evidence.image.oci_format:
-            message = "no health check; the OCI image format has no field for one, so it cannot be in this image"
+            # BuildKit adds Docker's field to OCI configs, and Docker reads it; buildah drops it with a warning.
+            message = "no health check; the OCI image format has no field for one, and only Docker's tools add it"
             tip = (
                 "Define the check where the image runs (compose healthcheck, Kubernetes probes, docker run "
-                "--health-cmd), or build it in Docker's format (podman build --format docker)."
+                "--health-cmd), or add a HEALTHCHECK with a builder that keeps it (docker build, podman build "
+                "--format docker)."
             )
             return Outcome((_finding(evidence, MISSING, message, tip),))
         return Outcome((_finding(evidence, MISSING, "no health check: a process that hangs counts as healthy"),))

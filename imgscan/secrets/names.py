@@ -77,13 +77,13 @@ _TAILS = words(
     strength score level status state version revision sha1 sha256 sha512 sha224 sha384 md5 checksum digest
     hash hashes hashed algorithm algo encoding encoder decoder alg cipher generator provider manager service
     store storage vault helper handler factory resolver validator reader writer parser callback function
-    func fn method command cmd program script tool app client server ref reference refs arn alias index
+    func fn method command cmd program script tool server ref reference refs arn alias index
     position offset prefix suffix header headers param params parameter parameters arg args argument option
     options opt setting settings config configuration attribute attr property key_name input form view page
     template element selector button icon image link route visible hidden show hide toggle confirm
     confirmation reset change update forgot forgotten recovery retry attempts login user username email
     owner group scope scopes source sources env var variable mount volume object map list array set items
-    template kwargs tests test example examples sample samples usage count total used budget window model
+    template kwargs usage count total used budget window model
     character characters chars char delimiter separator boundary stream iterator start end line column ring
     keyring kid spec schema
     """
@@ -153,7 +153,7 @@ def _inner_strength(parts: tuple[str, ...]) -> Strength:
         if word in _NEGATIVE:
             return Strength.NONE
         if word in _PASSWORD:
-            return Strength.PASSWORD if parts[index + 1] != "manager" else Strength.NONE
+            return Strength.NONE if parts[index + 1] in _TAILS else Strength.PASSWORD
         if word in _TOKEN:
             return Strength.WEAK
         if word in _KEY_OWNERS_TOKEN and parts[index + 1] == "key":

@@ -105,6 +105,10 @@ _TEXTUAL = (
             r"(?-i:[\w.:/+=-]*EXAMPLE[\w.:/+=-]*)",
         ),
     ),
+    (
+        "struct tag",
+        _shape(r"[\w.-]*(?:,(?:omitempty|omitzero|inline|string|required|squash))+", r"\w+,\d+,(?:opt|rep|req),.*"),
+    ),
     ("header", _shape(r"-----(?:BEGIN|END) [A-Z0-9 ]*-----(?:\\r|\\n|\s)*")),
 )
 _PLACES = (
@@ -217,10 +221,18 @@ _TOKEN_DUMMY = re.compile(
 )
 
 
+_WORDS_ALONE = re.compile(r"[A-Za-z]+(?:[-_][A-Za-z]+)+")
+_LONG_TOKEN = 36
+
+
 def token_reason(value: str) -> str:
     """As `reason`, for a value of a known structure: words inside it say nothing, runs and AWS's EXAMPLE do."""
     if len(value) > LONGEST:
         return ""
+    if len(value) >= _LONG_TOKEN and _WORDS_ALONE.fullmatch(
+        value
+    ):  # of random base62 tokens of this length 2 in 1,000 have no digit
+        return "words"
     if _TOKEN_DUMMY.fullmatch(value) or len(set(value)) <= 3:
         return "dummy token"
     return "word" if value.lower() in _WORDS else _first(_TEXTUAL, normalise(value))

@@ -164,6 +164,19 @@ def test_encrypted_keys_are_told_apart():
     assert [kind for kind, _, _ in counted("k.pem", pem("ENCRYPTED PRIVATE KEY"))] == ["encrypted-private-key"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ghs_integrity_apCOMPILE_PDB_NAMEWIN_EXECUTABLE",
+        'API_KEY: "this-will-ordinarily-be-detected-by-a-plugin"',
+        'SecretRef`json:"secretRef,omitempty"`',
+        'SecretAprotobuf:"bytes,2,opt,name=Secret,proto3"',
+    ],
+)
+def test_strings_of_binaries_that_only_look_like_secrets_do_not_count(text):
+    assert counted("usr/bin/tool", text) == []
+
+
 def test_two_tokens_of_one_kind_stay_two():
     (_, first, one), (_, second, two) = [each for each in STRUCTURAL if each[0] == "github-token"]
     assert {value for _, _, value in counted("x", f"{first}\n{second}")} == {one, two}

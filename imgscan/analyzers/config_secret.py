@@ -9,7 +9,7 @@ from imgscan.analyzers.analyzer import Evidence, Outcome
 from imgscan.credentials import Sightings, message, remedy, secret_rule, secret_rules
 from imgscan.evidence import Depth, Match, Part
 from imgscan.image.image import ImageConfig
-from imgscan.report import Family, Finding, Location, LocationKind, SecretSighting, Suppressed
+from imgscan.report import Family, Finding, Location, LocationKind, Rule, SecretSighting, Suppressed
 from imgscan.secrets.kinds import kind_of
 from imgscan.secrets.strings import TextKind, find_in_assignment, find_in_text
 
@@ -17,10 +17,10 @@ from imgscan.secrets.strings import TextKind, find_in_assignment, find_in_text
 class ConfigSecretAnalyzer:
     """`config-secret`: every string of the config that no other family takes, annotations, file names and xattrs."""
 
-    families = (Family.CONFIG_SECRET,)
-    rules = secret_rules(Family.CONFIG_SECRET)
-    depth = Depth.CONTENT
-    detectors = ("all",)
+    families: tuple[Family, ...] = (Family.CONFIG_SECRET,)
+    rules: tuple[Rule, ...] = secret_rules(Family.CONFIG_SECRET)
+    depth: Depth = Depth.CONTENT
+    detectors: tuple[str, ...] = ("all",)
     extractors: tuple[str, ...] = ()
 
     def analyze(self, evidence: Evidence) -> Outcome:

@@ -6,16 +6,16 @@ from imgscan.analyzers.analyzer import Evidence, Outcome
 from imgscan.credentials import Sightings, secret_rules
 from imgscan.evidence import Depth
 from imgscan.image.history import assignments
-from imgscan.report import AddedBy, Family, Location, LocationKind
+from imgscan.report import AddedBy, Family, Location, LocationKind, Rule
 from imgscan.secrets.strings import find_in_assignment
 
 
 class EnvSecretAnalyzer:
     """`env-secret`: `config.Env`, entry by entry."""
 
-    families = (Family.ENV_SECRET,)
-    rules = secret_rules(Family.ENV_SECRET)
-    depth = Depth.CONFIG
+    families: tuple[Family, ...] = (Family.ENV_SECRET,)
+    rules: tuple[Rule, ...] = secret_rules(Family.ENV_SECRET)
+    depth: Depth = Depth.CONFIG
     detectors: tuple[str, ...] = ()
     extractors: tuple[str, ...] = ()
 

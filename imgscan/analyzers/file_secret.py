@@ -13,6 +13,7 @@ from imgscan.report import (
     FindingFate,
     Location,
     LocationKind,
+    Rule,
     SecretSighting,
     Suppressed,
 )
@@ -28,11 +29,11 @@ class FileSecretAnalyzer:
     finding names the layer that brought the bytes, and the fate that the last one met.
     """
 
-    families = (Family.FILE_SECRET,)
-    rules = secret_rules(Family.FILE_SECRET)
-    depth = Depth.CONTENT
-    detectors = ("all",)
-    extractors = ("accounts",)
+    families: tuple[Family, ...] = (Family.FILE_SECRET,)
+    rules: tuple[Rule, ...] = secret_rules(Family.FILE_SECRET)
+    depth: Depth = Depth.CONTENT
+    detectors: tuple[str, ...] = ("all",)
+    extractors: tuple[str, ...] = ("accounts",)
 
     def analyze(self, evidence: Evidence) -> Outcome:
         user = effective_user(evidence)
@@ -60,7 +61,7 @@ class FileSecretAnalyzer:
 def _finding(
     evidence: Evidence, version: FileVersion, match: Match, fate: FindingFate, readable: bool | None
 ) -> Finding:
-    layer, _ = evidence.overlay.origin_of(version.layer, match.member)
+    layer = version.layer if match.suppressed else evidence.overlay.origin_of(version.layer, match.member)[0]
     rule = secret_rule(Family.FILE_SECRET, match.rule)
     secret = SecretSighting(
         kind=kind_of(match.rule).title,

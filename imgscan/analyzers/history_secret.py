@@ -7,7 +7,7 @@ from imgscan.credentials import Sightings, secret_rules
 from imgscan.evidence import Depth
 from imgscan.image.history import assignments
 from imgscan.image.image import HistoryStep
-from imgscan.report import AddedBy, Family, Location, LocationKind
+from imgscan.report import AddedBy, Family, Location, LocationKind, Rule
 from imgscan.secrets.redaction import secret_key
 from imgscan.secrets.strings import TextKind, find_in_assignment, find_in_text
 
@@ -17,9 +17,9 @@ _ASSIGNING = frozenset({"ENV", "ARG", "LABEL"})
 class HistorySecretAnalyzer:
     """`history-secret`: every step. A build argument stands in each RUN after its ARG, and is told at the first."""
 
-    families = (Family.HISTORY_SECRET,)
-    rules = secret_rules(Family.HISTORY_SECRET)
-    depth = Depth.CONFIG
+    families: tuple[Family, ...] = (Family.HISTORY_SECRET,)
+    rules: tuple[Rule, ...] = secret_rules(Family.HISTORY_SECRET)
+    depth: Depth = Depth.CONFIG
     detectors: tuple[str, ...] = ()
     extractors: tuple[str, ...] = ()
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from imgscan.analyzers.analyzer import Evidence, Outcome
 from imgscan.credentials import Sightings, secret_rules
 from imgscan.evidence import Depth
-from imgscan.report import Family, Location, LocationKind
+from imgscan.report import Family, Location, LocationKind, Rule
 from imgscan.secrets.strings import find_in_assignment
 
 
 class LabelSecretAnalyzer:
     """`label-secret`: `config.Labels`, label by label."""
 
-    families = (Family.LABEL_SECRET,)
-    rules = secret_rules(Family.LABEL_SECRET)
-    depth = Depth.CONFIG
+    families: tuple[Family, ...] = (Family.LABEL_SECRET,)
+    rules: tuple[Rule, ...] = secret_rules(Family.LABEL_SECRET)
+    depth: Depth = Depth.CONFIG
     detectors: tuple[str, ...] = ()
     extractors: tuple[str, ...] = ()
 

@@ -6,6 +6,7 @@ No multi-pattern engine: such strings are short, so nominators run as plain regu
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from enum import StrEnum
@@ -41,13 +42,15 @@ _PATHS = {TextKind.COMMAND: "command.sh", TextKind.DOCUMENT: "document.env", Tex
 _BY_NAME = frozenset({"secret-name", "detect-secrets/KeywordDetector"})
 
 
-def find_in_assignment(name: str, value: str) -> list[Candidate]:
+def find_in_assignment(name: str, value: str, *, entropy: bool = False) -> list[Candidate]:
     """Secrets in the value of an environment variable, a build argument or a label; offsets count from the value's own.
 
-    The name is judged as well as the value. Under a name that may hide a secret, entropy decides.
+    The name is judged as well as the value. Under a name that may hide a secret, entropy decides; with `entropy` it
+    decides under every name, and public addresses are told.
     """
     text = value[:LONGEST_STRING]
-    found = [each if each.name else replace(each, name=name) for each in _structural(text, "value.env", by_name=True)]
+    every = [*_structural(text, "value.env", by_name=True, entropy=entropy), *(_random(text) if entropy else ())]
+    found = [each if each.name else replace(each, name=name) for each in every]
     whole = _whole_value(name, text)
     if whole is not None:
         found.append(whole)
@@ -76,11 +79,19 @@ def _whole_value(name: str, text: str) -> Candidate | None:
     )
 
 
-def find_in_text(text: str, *, kind_of_text: TextKind) -> list[Candidate]:
+def _random(text: str) -> Iterator[Candidate]:
+    stripped = text.strip()
+    if looks_random(stripped):
+        kind = "hex-entropy" if all(character in string.hexdigits for character in stripped) else "base64-entropy"
+        start = text.index(stripped)
+        yield Candidate(kind, start, start + len(stripped), stripped, confidence=Confidence.LOW)
+
+
+def find_in_text(text: str, *, kind_of_text: TextKind, entropy: bool = False) -> list[Candidate]:
     """Secrets in any other string of a config; offsets count from its first character."""
     text = text[:LONGEST_STRING]
     path = _PATHS[kind_of_text]
-    found = list(_structural(text, path, by_name=kind_of_text is TextKind.DOCUMENT))
+    found = list(_structural(text, path, by_name=kind_of_text is TextKind.DOCUMENT, entropy=entropy))
     if kind_of_text is TextKind.COMMAND:
         found.extend(candidate for each in passwords_in(text) if (candidate := _judged(each)) is not None)
     return merge(found)
@@ -108,10 +119,10 @@ def _judged(found: Found) -> Candidate | None:
     )
 
 
-def _structural(text: str, path: str, *, by_name: bool) -> Iterator[Candidate]:
+def _structural(text: str, path: str, *, by_name: bool, entropy: bool) -> Iterator[Candidate]:
     """What the detectors of file contents find in a text, each nomination by a plain search."""
     data, offsets = _latin1(text)
-    for nominator, group in _searches():
+    for nominator, group in _searches(entropy):
         for match in nominator.finditer(data):
             window = Window(path, data, match.end(), starts_member=True, ends_member=True)
             for detector in group:
@@ -130,9 +141,9 @@ def _placed(candidate: Candidate, text: str, same: bool) -> Candidate:
     return candidate if same else replace(candidate, value=text[candidate.start : candidate.end])
 
 
-@lru_cache(maxsize=1)
-def _searches() -> tuple[tuple[re.Pattern[str], tuple[Detector, ...]], ...]:
-    every = detectors()
+@lru_cache(maxsize=2)
+def _searches(entropy: bool) -> tuple[tuple[re.Pattern[str], tuple[Detector, ...]], ...]:
+    every = detectors(entropy)
     nominators = dict.fromkeys(nominator for detector in every for nominator in detector.nominators)
     return tuple(
         (

@@ -55,6 +55,13 @@ def test_an_ordinary_variable_is_none(name, value):
     assert [each for each in find_in_assignment(name, value) if not each.suppressed] == []
 
 
+def test_entropy_and_addresses_decide_where_asked_for():
+    blob = "c3VjaCBhIQ9xR2kLmN7vB8wYz0Tq4Jx"
+    assert find_in_assignment("BUILD_INFO", blob) == []
+    assert [each.kind for each in find_in_assignment("BUILD_INFO", blob, entropy=True)] == ["base64-entropy"]
+    assert [each.kind for each in find_in_assignment("DNS", "93.184.216.34", entropy=True)] == ["public-ip"]
+
+
 @pytest.mark.parametrize(
     ("command", "expected"),
     [

@@ -52,7 +52,7 @@ class Confirmation:
         self._member = -1
         self._path = ""
         self._confirmed = 0
-        self._candidates: dict[tuple[int, int, str], tuple[Candidate, int]] = {}
+        self._candidates: dict[tuple[int, int, str, str | None], tuple[Candidate, int]] = {}
         self._matches: list[Match] = []
         self._problems = ProblemLog()
 
@@ -115,7 +115,7 @@ class Confirmation:
 
     def _keep(self, block: Block, candidate: Candidate, first: int, start: int) -> None:
         offset = first - start + candidate.start
-        place = (offset, first - start + candidate.end, candidate.kind)
+        place = (offset, first - start + candidate.end, candidate.kind, candidate.name)
         if place not in self._candidates:
             line = self._lines.line(block, self._member, start, first + candidate.start)
             self._candidates[place] = (replace(candidate, start=place[0], end=place[1]), line)

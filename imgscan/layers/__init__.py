@@ -1,0 +1,1 @@
+"""The map step: one layer's bytes and a plan to one LayerScan, and the cache of these."""

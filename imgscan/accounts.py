@@ -142,9 +142,8 @@ def _id(value: str | int | None) -> int:
 
 
 def _number(text: str) -> int | None:
-    if text.isascii() and text.lstrip("+").isdigit() and len(text) <= 12:
-        return int(text)
-    return None
+    digits = text.removeprefix("+")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 12 else None
 
 
 def _windows_user(spec: str) -> EffectiveUser:

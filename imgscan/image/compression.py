@@ -17,7 +17,8 @@ CHUNK = 256 << 10
 """Stored bytes read at a time."""
 SNIFF = 512
 """Bytes that are enough to tell what a blob is."""
-_RATIO_FROM = 1 << 30  # uncompressed bytes before a ratio is judged
+RATIO_FROM = 1 << 30
+"""Uncompressed bytes before a ratio is judged."""
 
 
 class Compression(StrEnum):
@@ -94,11 +95,13 @@ class PlainStream:
         stored_hash: object | None = None,
         max_bytes: int = 1 << 62,
         max_ratio: int = 1 << 30,
+        ratio_from: int = RATIO_FROM,
     ) -> None:
         self._stream = stream
         self._hash = stored_hash
         self._max_bytes = max_bytes
         self._max_ratio = max_ratio
+        self._ratio_from = ratio_from
         self._problems: list[Problem] = []
         self.stored_size = 0
         self.size = 0
@@ -152,13 +155,14 @@ class PlainStream:
         if self._finished or not len(view):
             return 0
         count = self._plain(view) if self.compression is Compression.NONE else self._decoded(view)
-        self.size += count
-        if self.size > self._max_bytes:
+        size = self.size + count
+        if size > self._max_bytes:
             self._stop("layer-too-big", f"more than {self._max_bytes:,} uncompressed bytes; the rest was not read")
             return 0
-        if self.size > _RATIO_FROM and self.size > self._max_ratio * max(self.stored_size, 1):
-            self._stop("decompression-bomb", f"{self.size:,} bytes out of {self.stored_size:,}; the rest was not read")
+        if size > self._ratio_from and size > self._max_ratio * max(self.stored_size, 1):
+            self._stop("decompression-bomb", f"{size:,} bytes out of {self.stored_size:,}; the rest was not read")
             return 0
+        self.size = size
         return count
 
     def _plain(self, view: memoryview) -> int:

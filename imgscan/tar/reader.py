@@ -31,7 +31,7 @@ class MemberStream:
     def read(self, size: int, /) -> bytes:
         data = self._stream.read(min(size, self.left)) if self.left else b""
         self.left -= len(data)
-        self.truncated = self.truncated or (not data and self.left > 0)
+        self.truncated = self.truncated or (not data and size > 0 and self.left > 0)
         return data
 
     def readinto(self, view: memoryview, /) -> int:

@@ -12,7 +12,7 @@ from imgscan.image.blob import FileBlob, Readable
 from imgscan.image.compression import Compression, detect_compression
 from imgscan.image.image import SourceKind
 from imgscan.sources.archive_stream import read_archive_stream
-from imgscan.sources.assembly import assemble
+from imgscan.sources.assemble import assemble
 from imgscan.sources.entries import ArchiveEntries, read_head_of
 from imgscan.sources.source import LayerVisitor, Opened, Request
 from imgscan.sources.unclaimed import unclaimed

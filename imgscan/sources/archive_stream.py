@@ -15,7 +15,7 @@ from imgscan.image.blob import BlobRef, Readable, StreamedBlob
 from imgscan.image.compression import SNIFF, PlainStream
 from imgscan.image.image import SourceKind
 from imgscan.image.oci import MAX_JSON, sha256
-from imgscan.sources.assembly import assemble
+from imgscan.sources.assemble import assemble
 from imgscan.sources.entries import (
     ARCHIVE_LIMITS,
     MAX_DOCUMENTS,

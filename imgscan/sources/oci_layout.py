@@ -8,7 +8,7 @@ from pathlib import Path
 
 from imgscan.errors import InvalidImage, SourceError
 from imgscan.image.image import SourceKind
-from imgscan.sources.assembly import assemble
+from imgscan.sources.assemble import assemble
 from imgscan.sources.entries import DirectoryEntries
 from imgscan.sources.source import LayerVisitor, Opened, Request
 from imgscan.sources.unclaimed import unclaimed

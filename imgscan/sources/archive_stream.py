@@ -88,6 +88,10 @@ def read_archive_stream(
             blob = next((one for one in entries.documents.values() if sha256(one) == image.config.image_id), None)
             if blob is not None:
                 visitor.keep_config(image.config.image_id, blob)
+    for layer in (layer for image in assembly.images for layer in image.layers):
+        if isinstance(layer.blob, StreamedBlob) and layer.blob not in entries.scans:
+            # No layer by its looks, and called one: judged as such, like any blob that can be opened again.
+            _scan(entries, layer.blob, entries.documents.get(layer.blob.name, b""), None, visitor)
     claimed = {follow(name, entries.blobs, entries.links) for name in assembly.claimed}
     lost = [blob for blob in entries.scans if isinstance(blob, StreamedBlob) and blob.name not in claimed and blob.size]
     return Opened(
@@ -117,8 +121,6 @@ def _take(entries: _StreamEntries, name: str, size: int, data: MemberStream, vis
             return
         entries.documents[name] = head + read_all(data, size - len(head))
         entries.kept += size
-        if not looks_like_json(head) and size == 0:
-            _scan(entries, blob, b"", data, visitor)
         return
     _scan(entries, blob, head, data, visitor)
 
@@ -132,7 +134,7 @@ def _scan(entries: _StreamEntries, blob: StreamedBlob, head: bytes, data: Member
 class _Rejoined:
     """The bytes that told what a blob is, and then the rest of it."""
 
-    def __init__(self, head: bytes, rest: MemberStream) -> None:
+    def __init__(self, head: bytes, rest: MemberStream | None) -> None:
         self._head = head
         self._rest = rest
 
@@ -140,10 +142,10 @@ class _Rejoined:
         if self._head:
             data, self._head = self._head[:size], self._head[size:]
             return data
-        return self._rest.read(size)
+        return self._rest.read(size) if self._rest is not None else b""
 
     def readinto(self, view: memoryview, /) -> int:
-        if not self._head:
+        if not self._head and self._rest is not None:
             return self._rest.readinto(view)
         data = self.read(len(view))
         view[: len(data)] = data

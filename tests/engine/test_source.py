@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -279,9 +280,10 @@ def test_podman_or_a_rootless_engine_is_asked_where_docker_does_not_answer_and_t
     between = proxy()
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.setattr(docker_engine, "DOCKER_SOCKET", f"unix://{tmp_path}/nothing.sock")
-    (tmp_path / "podman").mkdir()
-    (tmp_path / "podman" / "podman.sock").symlink_to(between.host.removeprefix("unix://"))
-    result = opened("", secret_image, environment={"XDG_RUNTIME_DIR": os.path.relpath(tmp_path)})
+    with TemporaryDirectory() as runtime:  # paths of sockets end at 107 bytes; tmp_path may be longer
+        (Path(runtime) / "podman").mkdir()
+        (Path(runtime) / "podman" / "podman.sock").symlink_to(between.host.removeprefix("unix://"))
+        result = opened("", secret_image, environment={"XDG_RUNTIME_DIR": runtime})
     assert only_image(result).config.user == "1000"
     (problem,) = (one for one in result.problems if one.code == "other-engine")
     assert "podman" in problem.message

@@ -271,7 +271,7 @@ def _checked(layer: Layer, scan: LayerScan) -> tuple[LayerScan, list[Problem]]:
     if descriptor is not None and not _is_tar(descriptor.media_type):
         problems = [
             Problem("no-layer", f"the blob is {descriptor.media_type}, no tar", Effect.OPAQUE, layer=layer.index)
-            if problem.code == "not-a-tar"
+            if not scan.members and problem.code in ("not-a-tar", "truncated-layer")
             else problem
             for problem in problems
         ]

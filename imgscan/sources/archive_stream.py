@@ -125,7 +125,9 @@ def _take(entries: _StreamEntries, name: str, size: int, data: MemberStream, vis
     _scan(entries, blob, head, data, visitor)
 
 
-def _scan(entries: _StreamEntries, blob: StreamedBlob, head: bytes, data: MemberStream, visitor: LayerVisitor) -> None:
+def _scan(
+    entries: _StreamEntries, blob: StreamedBlob, head: bytes, data: MemberStream | None, visitor: LayerVisitor
+) -> None:
     scan = visitor.scan(_Rejoined(head, data), blob.name)
     if scan is not None:
         entries.scans[blob] = scan

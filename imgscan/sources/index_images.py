@@ -114,6 +114,9 @@ class _Reader:
                 f"{where} names images whose manifests it does not hold ({digests})",
                 tip="it was saved in part; save the image again, or scan it from the engine or registry",
             )
+        unread = next((problem for problem in self._assembly.problems if problem.code == "bad-manifest"), None)
+        if unread is not None:
+            return InvalidImage(f"{where}: no image of its index can be read: {unread.message}")
         what = "names no image" if isinstance(index, Index) else "is no index"
         return InvalidImage(f"{where}: index.json {what}")
 

@@ -4,7 +4,8 @@ What may ask for a scan by a claimed diff_id is the caller's care (docs/architec
 did not read everything is not kept. A cache that cannot be read or written is told once and otherwise ignored.
 
     key                       32 random bytes: the HMAC key of this cache's matches
-    scans/DIFF-PLAN.scan      a LayerScan, see `encode_scan`
+    scans/HMAC.scan           a LayerScan, see `encode_scan`; named after diff_id and plan under the key, so that a
+                              scan whose matches bear another key is never found
     files/IDENTITY.json       what a verified read of a run of bytes in a file gave
     configs/HEX               a config blob, by its digest
     matcher-*.hsdb            compiled patterns
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -45,6 +47,7 @@ MAGIC = b"imgscan scan 1\n"
 SIZE_CAP = 2 << 30
 """Bytes of all files together; the least recently used go first."""
 _RACY_NS = 100_000_000  # a file changed later than this before it was read may change again unseen
+_KEY_BYTES = 32
 _HEADER = struct.Struct("<Q32s")
 _COLUMNS = ("kinds", "sizes", "modes", "uids", "gids", "mtimes", "data_offsets", "checksums", "name_ends", "link_ends")
 
@@ -75,6 +78,7 @@ class ScanCache:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._key: bytes | None = None
         self.failure = ""
         """Why the cache could not be written, told once; empty where it could."""
 
@@ -84,13 +88,21 @@ class ScanCache:
 
     def secret_key(self) -> bytes:
         """The HMAC key of this cache; a fresh one for this run where it cannot be kept."""
+        if self._key is None:
+            self._key = self._kept_key()
+        return self._key
+
+    def _kept_key(self) -> bytes:
         path = self._directory / "key"
         kept = _read(path)
-        if kept is not None and len(kept) == 32:
+        if kept is not None and len(kept) == _KEY_BYTES:
             return kept
-        key = secrets.token_bytes(32)
-        self._write(path, key)
-        return _read(path) or key  # another process may have been first
+        if kept is not None:
+            _remove(path)
+        key = secrets.token_bytes(_KEY_BYTES)
+        self._write(path, key, keep_first=True)
+        kept = _read(path)  # another process may have been first
+        return kept if kept is not None and len(kept) == _KEY_BYTES else key
 
     def get(self, diff_id: str, plan: str) -> LayerScan | None:
         """The scan of a layer under a plan; as of an uncompressed blob, since a diff_id knows no other."""
@@ -122,11 +134,14 @@ class ScanCache:
             document = json.loads(data)
         except ValueError:
             return None
-        if document.get("identity") != list(identity.parts):
+        if not isinstance(document, dict) or document.get("identity") != list(identity.parts):
             return None
-        scan = self.get(document["diff_id"], plan)
+        diff_id, digest = document.get("diff_id"), document.get("digest")
+        if not isinstance(diff_id, str) or not isinstance(digest, str):
+            return None
+        scan = self.get(diff_id, plan)
         # Another blob with the same content may be compressed in another way.
-        return replace(scan, digest=document["digest"], stored_size=identity.parts[-1]) if scan is not None else None
+        return replace(scan, digest=digest, stored_size=identity.parts[-1]) if scan is not None else None
 
     def put_identity(self, identity: FileIdentity, scan: LayerScan) -> None:
         """Remember what the bytes with this identity are."""
@@ -171,23 +186,37 @@ class ScanCache:
             total -= size
 
     def _scan_path(self, diff_id: str, plan: str) -> Path:
-        name = hashlib.sha256(f"{diff_id} {plan}".encode()).hexdigest()[:40]
+        name = hmac.digest(self.secret_key(), f"{diff_id} {plan}".encode(), hashlib.sha256).hex()[:40]
         return self._directory / "scans" / f"{name}.scan"
 
-    def _write(self, path: Path, data: bytes) -> None:
-        """Atomic: readers see all of it or nothing; a broken write leaves no file behind."""
-        temporary = ""
+    def _write(self, path: Path, data: bytes, *, keep_first: bool = False) -> None:
+        """Atomic: readers see all of it or nothing; a broken or interrupted write leaves no file behind.
+
+        With `keep_first` a file that is there stays.
+        """
+        temporary: Path | None = None
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+            descriptor, name = tempfile.mkstemp(dir=path.parent)
+            temporary = Path(name)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
-            Path(temporary).replace(path)
+            if keep_first:
+                os.link(temporary, path)
+            else:
+                temporary.replace(path)
+        except FileExistsError as error:
+            if not keep_first:
+                self._failed(error)
         except OSError as error:
-            self.failure = self.failure or f"the cache in {self._directory} cannot be written: {error.strerror}"
-            if temporary:
-                Path(temporary).unlink(missing_ok=True)
+            self._failed(error)
+        finally:
+            if temporary is not None:
+                _remove(temporary)
+
+    def _failed(self, error: OSError) -> None:
+        self.failure = self.failure or f"the cache in {self._directory} cannot be written: {error.strerror or error}"
 
 
 def encode_scan(scan: LayerScan) -> bytes:
@@ -219,7 +248,14 @@ def encode_scan(scan: LayerScan) -> bytes:
 
 
 def decode_scan(data: bytes) -> LayerScan:
-    """The inverse of `encode_scan`; ValueError for anything else."""
+    """The inverse of `encode_scan`; ValueError for anything else, another version's form too."""
+    try:
+        return _decode(data)
+    except (KeyError, TypeError, struct.error) as error:
+        raise ValueError(f"a scan in another form: {error!r}") from None
+
+
+def _decode(data: bytes) -> LayerScan:
     start = len(MAGIC) + _HEADER.size
     if not data.startswith(MAGIC) or len(data) < start:
         raise ValueError("no scan")
@@ -293,6 +329,13 @@ def _read(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:
         return None
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return
 
 
 def _touch(path: Path) -> None:

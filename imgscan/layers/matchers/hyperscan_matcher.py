@@ -86,10 +86,16 @@ def _load(nominators: Sequence[Nominator], cache: Path) -> hyperscan.Database | 
 def _store(database: hyperscan.Database, path: Path) -> None:
     """Keep the database for the next run; a cache that cannot be written is no error."""
     serialised = hyperscan.dumpb(database)
+    temporary: Path | None = None
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        descriptor, name = tempfile.mkstemp(dir=path.parent)
+        temporary = Path(name)
+        with os.fdopen(descriptor, "wb") as file:
             file.write(hashlib.sha256(serialised).digest() + serialised)
-        Path(file.name).replace(path)
+        temporary.replace(path)
     except OSError:
         return
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from imgscan.report import AddedBy, Family, Finding, Location, Rule, SecretSighting, Severity, Suppressed
 from imgscan.secrets.detector import Candidate
-from imgscan.secrets.kinds import KINDS, kind_of
+from imgscan.secrets.kinds import KINDS, Precision, kind_of
 from imgscan.secrets.redaction import redact, secret_key
 
 _WHERE = {
@@ -72,10 +72,20 @@ def secret_rule(family: Family, kind: str) -> Rule:
     return next(rule for rule in secret_rules(family) if rule.id == f"{family}/{kind}")
 
 
-def remedy(family: Family, kind: str) -> str:
-    """What to do about it: invalidate it first, then what fits the place."""
-    first = kind_of(kind).remediation
-    return f"{first.partition(' Then keep it out')[0]} {_REMEDIES[family]}" if family in _REMEDIES else first
+_FILE_REMEDIES = {
+    "COPY": "Name the file in .dockerignore, so that no COPY can take it along, and give the value when the container "
+    "starts. Deleting it in a later layer does not remove it.",
+    "RUN": "Pass it to the step that needs it with RUN --mount=type=secret, which leaves nothing in a layer. Deleting it "
+    "in a later layer does not remove it.",
+}
+_FILE_REMEDIES["ADD"] = _FILE_REMEDIES["COPY"]
+
+
+def remedy(family: Family, kind: str, keyword: str = "") -> str:
+    """What to do about it: invalidate it first, then what fits the place, and the instruction that brought a file."""
+    general = kind_of(kind).remediation
+    fitting = _REMEDIES.get(family) or _FILE_REMEDIES.get(keyword)
+    return f"{general.partition(' Then keep it out')[0]} {fitting}" if fitting else general
 
 
 @dataclass(slots=True)
@@ -95,8 +105,9 @@ class Sightings:
                 self.suppressed.append(Suppressed(finding, candidate.suppressed, "the value"))
             else:
                 self.findings.append(finding)
-                if finding.secret is not None:
-                    self.secrets.append((finding.secret.key, candidate.value))
+            # A token that looks made up may yet be real: set aside, and not shown either.
+            if not candidate.suppressed or kind_of(candidate.kind).precision >= Precision.TOKEN:
+                self.secrets.append((secret_key(self.key, candidate.value), candidate.value))
 
     def _make(
         self, candidates: Iterable[Candidate], location: Location, where: str, added_by: AddedBy | None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from imgscan.accounts import effective_user, may_read
 from imgscan.analyzers.analyzer import Evidence, Outcome
 from imgscan.credentials import message, remedy, secret_rule, secret_rules
-from imgscan.evidence import Depth, Match, MemberKind, Part
+from imgscan.evidence import Depth, Match, MemberKind, Part, Validation
 from imgscan.overlay import FateKind, FileVersion
+from imgscan.ownership import EXTRACTORS, Owner, Ownership, Standing
 from imgscan.report import (
     Family,
     Finding,
@@ -27,16 +30,19 @@ class FileSecretAnalyzer:
 
     Versions that a later layer rewrites with equal bytes (chown, touch) are one with the last of them: the
     finding names the layer that brought the bytes, and the fate that the last one met.
+
+    What a public package brought is set aside, but for tokens whose checksum is right: somebody issued those.
     """
 
     families: tuple[Family, ...] = (Family.FILE_SECRET,)
     rules: tuple[Rule, ...] = secret_rules(Family.FILE_SECRET)
     depth: Depth = Depth.CONTENT
     detectors: tuple[str, ...] = ("all",)
-    extractors: tuple[str, ...] = ("accounts",)
+    extractors: tuple[str, ...] = ("accounts", *EXTRACTORS)
 
     def analyze(self, evidence: Evidence) -> Outcome:
         user = effective_user(evidence)
+        ownership = Ownership(evidence)
         findings: list[Finding] = []
         suppressed: list[Suppressed] = []
         for layer, scan in enumerate(evidence.scans):
@@ -53,8 +59,10 @@ class FileSecretAnalyzer:
                 finding = _finding(evidence, version, match, fate, readable)
                 if match.suppressed:
                     suppressed.append(Suppressed(finding, match.suppressed, "the value"))
+                elif match.validation is not Validation.CHECKSUM_OK and (by := ownership.voucher(version, match)):
+                    suppressed.append(Suppressed(finding, "package-owned", by))
                 else:
-                    findings.append(finding)
+                    findings.append(_told_with_owner(finding, ownership.owner(version)))
         return Outcome(tuple(findings), suppressed=tuple(suppressed))
 
 
@@ -62,6 +70,7 @@ def _finding(
     evidence: Evidence, version: FileVersion, match: Match, fate: FindingFate, readable: bool | None
 ) -> Finding:
     layer = version.layer if match.suppressed else evidence.overlay.origin_of(version.layer, match.member)[0]
+    step = evidence.step(layer)
     rule = secret_rule(Family.FILE_SECRET, match.rule)
     secret = SecretSighting(
         kind=kind_of(match.rule).title,
@@ -89,8 +98,19 @@ def _finding(
         fate=fate,
         added_by=evidence.added_by(layer),
         secret=secret,
-        remediation=remedy(Family.FILE_SECRET, match.rule),
+        remediation=remedy(Family.FILE_SECRET, match.rule, step.instruction.keyword if step is not None else ""),
     )
+
+
+def _told_with_owner(finding: Finding, owner: Owner | None) -> Finding:
+    if owner is None:
+        return finding
+    told = {
+        Standing.PUBLISHED: "; the file is as {} has it",
+        Standing.UNPUBLISHED: "; the file is of {}, which is not known to be public",
+        Standing.DIFFERS: "; the file claims to be of {} and differs from it",
+    }[owner.standing]
+    return replace(finding, message=finding.message + told.format(owner.package))
 
 
 def _fate(evidence: Evidence, version: FileVersion) -> FindingFate:

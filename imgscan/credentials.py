@@ -75,8 +75,8 @@ def secret_rule(family: Family, kind: str) -> Rule:
 _FILE_REMEDIES = {
     "COPY": "Name the file in .dockerignore, so that no COPY can take it along, and give the value when the container "
     "starts. Deleting it in a later layer does not remove it.",
-    "RUN": "Pass it to the step that needs it with RUN --mount=type=secret, which leaves nothing in a layer. Deleting it "
-    "in a later layer does not remove it.",
+    "RUN": "Pass it to the step that needs it with RUN --mount=type=secret, which leaves nothing in a layer. Deleting "
+    "it in a later layer does not remove it.",
 }
 _FILE_REMEDIES["ADD"] = _FILE_REMEDIES["COPY"]
 

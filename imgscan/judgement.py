@@ -44,6 +44,7 @@ def judge(
 
     `revealed` has the values to show under --show-secrets, None without it.
     """
+    evidence = replace(evidence, policy=policy)
     outcomes = [analyzer.analyze(evidence) for analyzer in analyzers]
     findings = [finding for outcome in outcomes for finding in _wanted(outcome.findings, policy)]
     suppressed = [

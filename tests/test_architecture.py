@@ -16,7 +16,7 @@ ROOT = Path(imgscan.__file__).parent
 RANKS = (
     ("errors",),
     ("image",),
-    ("evidence",),
+    ("evidence", "package_checksums", "publishers"),
     ("tar", "secrets", "report", "overlay"),
     ("accounts", "credentials", "ownership", "packages", "programs"),
     ("sources", "analyzers", "renderers", "layers"),

@@ -10,7 +10,7 @@ from imgscan.errors import Problem
 from imgscan.evidence import Depth, Fact, LayerScan
 from imgscan.image.image import HistoryStep, Image
 from imgscan.overlay import FileVersion, Overlay
-from imgscan.report import AddedBy, Family, Finding, FindingFate, Rule, Suppressed, Tool
+from imgscan.report import AddedBy, Family, Finding, FindingFate, Policy, Rule, Suppressed, Tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Evidence:
     overlay: Overlay
     secret_key: bytes = field(default=b"", repr=False)
     """Keys the HMAC by which equal secrets of this run are known."""
+    policy: Policy = field(default_factory=Policy)
+    """What the user says of packages; which findings fail a run is judged later."""
 
     def step(self, layer: int) -> HistoryStep | None:
         """The history step that made `layer`."""

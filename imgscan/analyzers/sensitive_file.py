@@ -9,6 +9,7 @@ from posixpath import basename, dirname
 from imgscan.analyzers.analyzer import Evidence, Outcome
 from imgscan.evidence import Confidence, Depth, Fact, Match
 from imgscan.overlay import FateKind, FileVersion
+from imgscan.ownership import EXTRACTORS, Owner, Ownership, Standing
 from imgscan.report import Family, Finding, Location, LocationKind, Rule, Severity, Suppressed
 from imgscan.secrets.sensitive_paths import SensitiveKind
 
@@ -102,25 +103,29 @@ class SensitiveFileAnalyzer:
     """`sensitive-file`: every version of every layer, deleted ones too; one finding a repository.
 
     A version with a confirmed secret is left to `file-secret`. A private key that was found and set aside is set
-    aside here as well.
+    aside here as well, and so is what a public package brought (sample keys, settings without a password).
     """
 
     families: tuple[Family, ...] = (Family.SENSITIVE_FILE,)
     rules: tuple[Rule, ...] = tuple(RULES.values())
     depth = Depth.CONTENT
     detectors: tuple[str, ...] = ()
-    extractors: tuple[str, ...] = ("sensitive",)
+    extractors: tuple[str, ...] = ("sensitive", *EXTRACTORS)
 
     def analyze(self, evidence: Evidence) -> Outcome:
         matches = _matches(evidence)
+        ownership = Ownership(evidence)
         findings: list[Finding] = []
         suppressed: list[Suppressed] = []
         for look in _one_a_repository(_looks(evidence)):
             found = matches.get((look.version.layer, look.version.member.index), [])
             if any(not match.suppressed for match in found):
                 continue
-            finding = _finding(evidence, look)
-            if found and look.kind is SensitiveKind.PRIVATE_KEY:
+            owner = ownership.owner(look.version)
+            finding = _told_with_owner(_finding(evidence, look), owner)
+            if owner is not None and owner.standing is Standing.PUBLISHED:
+                suppressed.append(Suppressed(finding, "package-owned", owner.package))
+            elif found and look.kind is SensitiveKind.PRIVATE_KEY:
                 suppressed.append(Suppressed(finding, found[0].suppressed, "secret detection"))
             else:
                 findings.append(finding)
@@ -187,6 +192,14 @@ def _finding(evidence: Evidence, look: _Look) -> Finding:
         added_by=evidence.added_by(layer),
         remediation=remediation,
     )
+
+
+def _told_with_owner(finding: Finding, owner: Owner | None) -> Finding:
+    if owner is None or owner.standing is Standing.PUBLISHED:
+        return finding
+    differs = owner.standing is Standing.DIFFERS
+    told = "it claims to be of {} and differs from it" if differs else "it is of {}, which is not known to be public"
+    return replace(finding, message=f"{finding.message}; {told.format(owner.package)}")
 
 
 def _message(look: _Look) -> str:

@@ -38,5 +38,6 @@ def code_identity() -> str:
     for package in _PACKAGES:
         for path in sorted((root / package).rglob("*.py")):
             digest.update(path.read_bytes())
-    digest.update((root / "evidence.py").read_bytes())
+    for name in ("evidence.py", "package_checksums.py"):
+        digest.update((root / name).read_bytes())
     return digest.hexdigest()[:16]

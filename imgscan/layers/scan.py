@@ -220,7 +220,7 @@ class _Run:
         facts, problems = self._scanner.extract(index, self._walker.table[index].path, data)
         self._facts += facts
         self._problems += problems
-        if self._confirmation is not None and any(fact.kind == SENSITIVE for fact in facts):
+        if any(fact.kind == SENSITIVE for fact in facts):
             self._digests.add(index, data)
 
     def _result(self) -> LayerScan:

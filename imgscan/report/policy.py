@@ -23,6 +23,12 @@ class Policy:
     fail_on: Severity = Severity.HIGH
     families: tuple[str, ...] = ()
     """Families to report; empty means all."""
+    own_packages: tuple[str, ...] = ()
+    """Globs of packages that are not public, whatever their records say; they win over `public_packages`."""
+    public_packages: tuple[str, ...] = ()
+    """Globs of packages that everybody can have."""
+    trust_packages: bool = True
+    """Whether what the checksums of public packages vouch for is no secret of the image."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
+from binascii import Error
 from collections.abc import Iterator
 
-from imgscan.evidence import decode
+from imgscan import package_checksums
+from imgscan.evidence import decode, encode
 from imgscan.layers.extractors.extractor import Row, bounded, is_program
 
 
@@ -12,10 +15,11 @@ class ApkExtractor:
     """Rows ("package", name, version, architecture, maintainer, origin) and ("file", package, path).
 
     Only files in program directories are kept; busybox' applet links are made by a trigger and not in here.
+    Rows of package_checksums have the digests of all files: `Z:Q1` and base64 of a sha1, `Z:Q2` of a sha256.
     """
 
     name = "apk"
-    version = 1
+    version = 2
     paths = "(?:usr/)?lib/apk/db/installed"
     max_size = 1 << 40
 
@@ -27,12 +31,15 @@ def _rows(text: str) -> Iterator[Row]:
     for record in _records(text):
         fields: dict[str, str] = {}
         files: list[str] = []
+        sums: dict[str, list[tuple[bytes, bytes]]] = {}
         directory = ""
         for key, value in record:
             if key == "F":
                 directory = value
             elif key == "R":
                 files.append(f"{directory}/{value}" if directory else value)
+            elif key == "Z" and files and value[:2] in _ALGORITHMS:
+                sums.setdefault(_ALGORITHMS[value[:2]], []).append((encode(files[-1]), _digest(value[2:])))
             else:
                 fields.setdefault(key, value)
         name = fields.get("P", "")
@@ -40,6 +47,18 @@ def _rows(text: str) -> Iterator[Row]:
             detail = (fields.get(key, "") for key in ("V", "A", "m", "o"))
             yield ("package", name, *detail)
             yield from (("file", name, path) for path in files if is_program(path))
+            for algorithm, digests in sums.items():
+                yield from package_checksums.rows(name, algorithm, digests)
+
+
+_ALGORITHMS = {"Q1": "sha1", "Q2": "sha256"}
+
+
+def _digest(text: str) -> bytes:
+    try:
+        return b64decode(encode(text))
+    except (Error, ValueError):
+        return b""
 
 
 def _records(text: str) -> Iterator[list[tuple[str, str]]]:

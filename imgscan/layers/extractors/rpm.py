@@ -10,12 +10,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from imgscan import package_checksums
 from imgscan.evidence import decode
 from imgscan.layers.extractors.extractor import Row, bounded, is_program
 from imgscan.layers.extractors.rpm_containers import header_blobs
 
 _NAME, _VERSION, _RELEASE, _EPOCH, _VENDOR, _ARCHITECTURE = 1000, 1001, 1002, 1003, 1011, 1022
 _OLD_FILE_NAMES, _DIRECTORY_INDEXES, _BASE_NAMES, _DIRECTORY_NAMES = 1027, 1116, 1117, 1118
+_FILE_DIGESTS, _DIGEST_ALGORITHM = 1035, 5011
 _WANTED = frozenset(
     {
         _NAME,
@@ -28,8 +30,11 @@ _WANTED = frozenset(
         _DIRECTORY_INDEXES,
         _BASE_NAMES,
         _DIRECTORY_NAMES,
+        _FILE_DIGESTS,
+        _DIGEST_ALGORITHM,
     }
 )
+_ALGORITHMS = {1: "md5", 2: "sha1", 8: "sha256"}  # of RFC 9580 section 9.5, as rpm numbers them; without the tag md5
 _INT32, _STRING, _STRING_ARRAY, _I18N_STRING = 4, 6, 8, 9
 _MAX_ENTRIES = 65_536  # index entries of one header; rpm's own limit (hdrchkTags)
 _MAX_FILES = 500_000  # names of one package; the largest known have about 100,000
@@ -40,11 +45,11 @@ Value = list[int] | list[bytes]
 class RpmExtractor:
     """Rows ("package", name, version-release with epoch, architecture, vendor) and ("file", package, path).
 
-    Only files in program directories are kept.
+    Only files in program directories are kept; rows of package_checksums have the digests of all.
     """
 
     name = "rpm"
-    version = 1
+    version = 2
     paths = r"(?:var/lib/rpm|usr/lib/sysimage/rpm|usr/share/rpm)/(?:rpmdb\.sqlite|Packages(?:\.db)?)"
     max_size = 1 << 40
 
@@ -69,21 +74,35 @@ def _rows(blob: bytes) -> Iterator[Row]:
         _first(tags, _ARCHITECTURE),
         _first(tags, _VENDOR),
     )
-    for path in _paths(tags):
+    paths = list(_paths(tags))
+    for path in map(decode, paths):
         if is_program(path):
             yield ("file", name, path)
+    algorithm = _ALGORITHMS.get(next((value for value in tags.get(_DIGEST_ALGORITHM, []) if isinstance(value, int)), 1))
+    if algorithm:
+        digests = map(_digest, tags.get(_FILE_DIGESTS, []))
+        yield from package_checksums.rows(name, algorithm, zip(paths, digests, strict=False))
 
 
-def _paths(tags: dict[int, Value]) -> Iterator[str]:
+def _digest(value: int | bytes) -> bytes:
+    """A digest in hex; empty for what has none, as directories."""
+    try:
+        return bytes.fromhex(value.decode("ascii")) if isinstance(value, bytes) else b""
+    except ValueError:
+        return b""
+
+
+def _paths(tags: dict[int, Value]) -> Iterator[bytes]:
+    """All paths in the header's order, without leading slash; one whose directory is missing is empty."""
     directories = tags.get(_DIRECTORY_NAMES, [])
     for base, index in zip(tags.get(_BASE_NAMES, []), tags.get(_DIRECTORY_INDEXES, []), strict=False):
-        if isinstance(base, bytes) and isinstance(index, int) and index < len(directories):
-            directory = directories[index]
-            if isinstance(directory, bytes):
-                yield decode(directory + base).lstrip("/")
+        directory = directories[index] if isinstance(index, int) and index < len(directories) else b""
+        if isinstance(base, bytes) and isinstance(directory, bytes) and directory:
+            yield (directory + base).lstrip(b"/")
+        else:
+            yield b""
     for path in tags.get(_OLD_FILE_NAMES, []):
-        if isinstance(path, bytes):
-            yield decode(path).lstrip("/")
+        yield path.lstrip(b"/") if isinstance(path, bytes) else b""
 
 
 def _first(tags: dict[int, Value], tag: int) -> str:

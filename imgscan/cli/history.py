@@ -21,6 +21,7 @@ def history(
     families: options.Families = None,
     depth: options.DepthText = "content",
     entropy: options.Entropy = False,
+    trust_packages: options.TrustPackages = "yes",
     show_secrets: options.ShowSecrets = False,
     allow_incomplete: options.AllowIncomplete = False,
     strict: options.Strict = False,
@@ -39,7 +40,7 @@ def history(
 
     wishes = Wishes(
         fail_on, platform, families, depth, entropy, False, show_secrets, allow_incomplete, strict,
-        timeout, no_cache, verify, quiet, verbose,
+        timeout, no_cache, verify, quiet, verbose, trust_packages,
     )  # fmt: skip
     destinations = parse_destinations(format or [], output)
     for destination in destinations:

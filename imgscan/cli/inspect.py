@@ -27,6 +27,7 @@ def inspect(
     families: options.Families = None,
     depth: options.DepthText = "content",
     entropy: options.Entropy = False,
+    trust_packages: options.TrustPackages = "yes",
     show_suppressed: options.ShowSuppressed = False,
     show_secrets: options.ShowSecrets = False,
     allow_incomplete: options.AllowIncomplete = False,
@@ -45,7 +46,7 @@ def inspect(
 
     wishes = Wishes(
         fail_on, platform, families, depth, entropy, show_suppressed, show_secrets, allow_incomplete, strict,
-        timeout, no_cache, verify, quiet, verbose,
+        timeout, no_cache, verify, quiet, verbose, trust_packages,
     )  # fmt: skip
     destinations = parse_destinations(format or [], output)
     for destination in destinations:

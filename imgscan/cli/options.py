@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DEPTHS = ("config", "members", "content")
 FAIL_ON = ("critical", "high", "medium", "low", "none")
+TRUST = ("yes", "no")
 
 Formats = Annotated[
     list[str] | None,
@@ -43,6 +44,10 @@ DepthText = Annotated[
 ]
 Entropy = Annotated[
     bool, typer.Option("--entropy", help="Report any string that looks random too; many are not secrets.")
+]
+TrustPackages = Annotated[
+    str,
+    typer.Option(metavar="|".join(TRUST), help="Whether what public packages' checksums vouch for is no finding."),
 ]
 ShowSuppressed = Annotated[bool, typer.Option("--show-suppressed", help="List suppressed findings with their reasons.")]
 ShowSecrets = Annotated[bool, typer.Option("--show-secrets", help="Print secrets in full. Mind where the output goes.")]
@@ -82,6 +87,10 @@ def parse_fail_on(text: str) -> Severity:
     from imgscan.report import Severity  # noqa: PLC0415
 
     return Severity(parse_choice("--fail-on", text, FAIL_ON))
+
+
+def parse_trust(text: str) -> bool:
+    return parse_choice("--trust-packages", text, TRUST) == "yes"
 
 
 def parse_depth(text: str) -> Depth:

@@ -16,6 +16,7 @@ from imgscan.cli.options import (
     parse_families,
     parse_platform,
     parse_timeout,
+    parse_trust,
 )
 from imgscan.cli.progress import Progress
 from imgscan.errors import ImgscanError, UsageError
@@ -45,9 +46,14 @@ class Wishes:
     verify: bool
     quiet: bool
     verbose: bool
+    trust_packages: str = "yes"
 
     def policy(self) -> Policy:
-        return Policy(fail_on=parse_fail_on(self.fail_on), families=parse_families(self.families))
+        return Policy(
+            fail_on=parse_fail_on(self.fail_on),
+            families=parse_families(self.families),
+            trust_packages=parse_trust(self.trust_packages),
+        )
 
     def completeness(self) -> Completeness:
         return parse_completeness(allow_incomplete=self.allow_incomplete, strict=self.strict)

@@ -71,7 +71,7 @@ def test_the_options_reach_the_pipeline(imgscan, pipeline, monkeypatch, tmp_path
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     imgscan(
         "inspect", "clean", "--platform", "linux/arm/v7", "--depth", "members", "--fail-on", "LOW", "--verify",
-        "--families", "root-user,file-secret", "--entropy", "--timeout", "2.5",
+        "--families", "root-user,file-secret", "--entropy", "--timeout", "2.5", "--trust-packages", "NO",
     )  # fmt: skip
     ((reference, options),) = pipeline.asked
     assert reference == "clean"
@@ -79,6 +79,7 @@ def test_the_options_reach_the_pipeline(imgscan, pipeline, monkeypatch, tmp_path
     assert options.depth is Depth.MEMBERS
     assert options.policy.fail_on is Severity.LOW
     assert options.policy.families == ("root-user", "file-secret")
+    assert options.policy.trust_packages is False
     assert (options.entropy, options.timeout, options.key) == (True, 2.5, b"a key")
     assert options.cache.name == "VERIFY"
     assert options.cache_directory == tmp_path / "imgscan"
@@ -92,6 +93,7 @@ def test_the_defaults_are_the_contract_s(imgscan, pipeline, monkeypatch, tmp_pat
     assert options.depth is Depth.CONTENT
     assert options.policy.fail_on is Severity.HIGH
     assert options.policy.families == ()
+    assert options.policy.trust_packages is True
     assert (options.entropy, options.show_secrets, options.key, options.timeout) == (False, False, None, None)
     assert options.cache.name == "USE"
     assert options.cache_directory == tmp_path

@@ -65,7 +65,8 @@ def test_help_of_inspect_names_every_option_of_the_contract():
     run = process("inspect", "--help")
     for option in (
         "--format", "-f", "--output", "-o", "--fail-on", "--platform", "--families", "--depth", "--entropy",
-        "--show-suppressed", "--show-secrets", "--allow-incomplete", "--strict", "--timeout", "--no-cache", "--verify",
+        "--trust-packages", "--show-suppressed", "--show-secrets", "--allow-incomplete", "--strict", "--timeout",
+        "--no-cache", "--verify",
         "--quiet", "--verbose", "--version",
     ):  # fmt: skip
         assert option in run.out

@@ -20,8 +20,8 @@ class WatchedStream:
 
     A failure never raises out of `read`: the stream ends there, and `failure` says why, so that what was read
     before counts. Only `start` raises, as nothing was read then. Not every transport has a time-out of its own
-    (a pipe to ssh has none), hence the thread: the reader waits for it `first` seconds, then `between` seconds
-    per block.
+    (a pipe to ssh has none), hence the thread: the reader gives up when nothing came for `first` seconds at the start,
+    for `between` seconds later on.
     """
 
     def __init__(
@@ -39,6 +39,8 @@ class WatchedStream:
         self._stalled = stalled
         self._queue: queue.Queue[bytes | SourceError | None] = queue.Queue(BLOCKS_AHEAD)
         self._stop = threading.Event()
+        self._pieces: list[bytes] = []
+        self._came = 0
         self._block = b""
         self._at = 0
         self._ended = False
@@ -49,7 +51,7 @@ class WatchedStream:
         """Wait for the first bytes; raises the SourceError that came instead of them."""
         self._thread.start()
         self._next(self._first)
-        if self.failure is not None:
+        if self.failure is not None and not self._block:
             raise self.failure
 
     def read(self, size: int, /) -> bytes:
@@ -70,38 +72,48 @@ class WatchedStream:
 
     def _next(self, patience: float) -> None:
         self._block, self._at = b"", 0
-        if self._ended:
-            return
-        try:
-            item = self._queue.get(timeout=patience + GRACE)
-        except queue.Empty:
-            item = self._stalled(patience)
-        if isinstance(item, bytes):
-            self._block = item
-        else:
-            self._ended = True
-            self.failure = item
+        came = self._came
+        while not self._ended and not self._block:
+            try:
+                item = self._queue.get(timeout=patience + GRACE)
+            except queue.Empty:
+                if self._came != came:  # a slow peer is not a silent one
+                    came = self._came
+                    patience = self._between
+                    continue
+                self._block = b"".join(self._pieces)
+                item = self._stalled(patience)
+            if isinstance(item, bytes):
+                self._block = item
+            else:
+                self._ended = True
+                self.failure = item
 
     def _pump(self, produce: Callable[[], Iterator[bytes]]) -> None:
-        pieces: list[bytes] = []
-        gathered = 0
         # Replaced on every way out that we know; a defect must not look like the end of the stream.
         end: SourceError | None = SourceError("reading the image broke off")
+        gathered = 0
         try:
             for piece in produce():
-                pieces.append(piece)
+                self._pieces.append(piece)
+                self._came += 1
                 gathered += len(piece)
-                # A full block, or anything at all when the reader has nothing: a slow peer is not a silent one.
-                if gathered >= BLOCK or self._queue.empty():
-                    if not self._put(b"".join(pieces)):
+                # Whole blocks only: 32 KiB pieces, as engines send them, cost as much again in switches of threads.
+                if gathered >= BLOCK:
+                    gathered = 0
+                    if not self._flush():
                         break
-                    pieces, gathered = [], 0
             end = None
         except SourceError as error:
             end = error
         finally:
-            self._put(b"".join(pieces))
+            self._flush()
             self._put(end)
+
+    def _flush(self) -> bool:
+        block = b"".join(self._pieces)
+        self._pieces = []
+        return self._put(block)
 
     def _put(self, item: bytes | SourceError | None) -> bool:
         """Hand over; False when the reader is gone. An empty block would read as the end, so none is handed over."""

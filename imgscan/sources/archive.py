@@ -30,26 +30,27 @@ class Archive:
 
     @contextmanager
     def open(self, request: Request, visitor: LayerVisitor) -> Iterator[Opened]:
-        target = request.target
         try:
-            if target == STANDARD_INPUT:
-                yield self._stream(sys.stdin.buffer, request, visitor, "standard input")
-                return
-            path = Path(target)
-            if path.is_dir():
-                raise InvalidImage(f"{target} is a directory", tip=f"scan it as a layout: imgscan inspect oci:{target}")
-            if not path.is_file():
-                with path.open("rb", buffering=0) as stream:
-                    yield self._stream(stream, request, visitor, target)
-                return
-            whole = FileBlob(target, 0, path.stat().st_size)
-            if detect_compression(read_head_of(whole)) is not Compression.NONE:
-                with whole.open() as sliced:
-                    yield self._stream(sliced, request, visitor, target)
-                return
-            yield self._plain(target, request)
+            opened = self._read(request, visitor)
         except OSError as error:
-            raise SourceError(f"{target} cannot be read: {error.strerror or error}") from error
+            raise SourceError(f"{request.target} cannot be read: {error.strerror or error}") from error
+        yield opened
+
+    def _read(self, request: Request, visitor: LayerVisitor) -> Opened:
+        target = request.target
+        if target == STANDARD_INPUT:
+            return self._stream(sys.stdin.buffer, request, visitor, "standard input")
+        path = Path(target)
+        if path.is_dir():
+            raise InvalidImage(f"{target} is a directory", tip=f"scan it as a layout: imgscan inspect oci:{target}")
+        if not path.is_file():
+            with path.open("rb", buffering=0) as stream:
+                return self._stream(stream, request, visitor, target)
+        whole = FileBlob(target, 0, path.stat().st_size)
+        if detect_compression(read_head_of(whole)) is not Compression.NONE:
+            with whole.open() as sliced:
+                return self._stream(sliced, request, visitor, target)
+        return self._plain(target, request)
 
     def _stream(self, stream: Readable, request: Request, visitor: LayerVisitor, name: str) -> Opened:
         return read_archive_stream(stream, visitor, request, reference=name, source=SourceKind.ARCHIVE)

@@ -6,14 +6,15 @@ they pass, documents are kept, and everything is joined when the end is reached.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import io
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from imgscan.errors import Effect, InvalidImage, Problem
+from imgscan.errors import Effect, InvalidImage, Problem, ProblemLog
 from imgscan.evidence import LayerScan, MemberKind
 from imgscan.image.blob import BlobRef, Readable, StreamedBlob
 from imgscan.image.compression import SNIFF, PlainStream
-from imgscan.image.image import SourceKind
+from imgscan.image.image import Image, SourceKind
 from imgscan.image.oci import MAX_JSON, sha256
 from imgscan.sources.assemble import assemble
 from imgscan.sources.entries import (
@@ -25,6 +26,7 @@ from imgscan.sources.entries import (
     looks_like_layer,
     not_an_archive,
     read_all,
+    tell_duplicate,
 )
 from imgscan.sources.source import LayerVisitor, Opened, Request
 from imgscan.sources.unclaimed import unreferenced
@@ -39,7 +41,7 @@ class _StreamEntries:
     blobs: dict[str, StreamedBlob] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     scans: dict[BlobRef, LayerScan] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: ProblemLog = field(default_factory=ProblemLog)
     kept: int = 0
 
     def names(self) -> Collection[str]:
@@ -68,11 +70,13 @@ def read_archive_stream(
         if member.kind in (MemberKind.SYMLINK, MemberKind.HARDLINK):
             add_link(entries.links, member)
         elif member.kind in (MemberKind.FILE, MemberKind.OTHER):
+            if member.path in entries.blobs:
+                tell_duplicate(entries.problems, member)
             _take(entries, member.path, member.size, data, visitor)
     plain.drain()
     if not entries.blobs and not entries.links:
         raise not_an_archive(reference)
-    wrong = [*entries.problems, *reader.problems, *plain.problems]
+    wrong: list[Problem] = [*entries.problems.all(), *reader.problems, *plain.problems]
     try:
         assembly = assemble(entries, request.platforms, where=reference, source=source)
     except InvalidImage as error:
@@ -88,10 +92,7 @@ def read_archive_stream(
             blob = next((one for one in entries.documents.values() if sha256(one) == image.config.image_id), None)
             if blob is not None:
                 visitor.keep_config(image.config.image_id, blob)
-    for layer in (layer for image in assembly.images for layer in image.layers):
-        if isinstance(layer.blob, StreamedBlob) and layer.blob not in entries.scans:
-            # No layer by its looks, and called one: judged as such, like any blob that can be opened again.
-            _scan(entries, layer.blob, entries.documents.get(layer.blob.name, b""), None, visitor)
+    _scan_documents_that_are_layers(entries, assembly.images, visitor)
     claimed = {follow(name, entries.blobs, entries.links) for name in assembly.claimed}
     lost = [blob for blob in entries.scans if isinstance(blob, StreamedBlob) and blob.name not in claimed and blob.size]
     return Opened(
@@ -107,28 +108,34 @@ def read_archive_stream(
 
 
 def _take(entries: _StreamEntries, name: str, size: int, data: MemberStream, visitor: LayerVisitor) -> None:
-    """Keep a document, scan a layer, pass over the rest."""
+    """Scan a layer, keep a document. What is neither is kept too, or scanned where it is big: it may be named a layer.
+
+    A tar is looked for first: its first member may be called `{`.
+    """
     head = read_all(data, min(SNIFF, size))
     blob = StreamedBlob(name, size)
     entries.blobs[name] = blob
-    if looks_like_json(head) or not looks_like_layer(head):
-        if size > MAX_JSON or entries.kept + size > MAX_DOCUMENTS:
-            entries.problems.append(
-                Problem(
-                    "document-too-big", f"{name} has {size:,} bytes and is no layer; it was not read", Effect.OPAQUE
-                )
-            )
-            return
+    entries.documents.pop(name, None)
+    too_big = size > MAX_JSON or entries.kept + size > MAX_DOCUMENTS
+    if looks_like_layer(head) or (too_big and not looks_like_json(head)):
+        _scan(entries, blob, _Rejoined(head, data), visitor)
+    elif too_big:
+        message = f"{name} has {size:,} bytes and is no layer; it was not read"
+        entries.problems.add("document-too-big", message, Effect.OPAQUE)
+    else:
         entries.documents[name] = head + read_all(data, size - len(head))
         entries.kept += size
-        return
-    _scan(entries, blob, head, data, visitor)
 
 
-def _scan(
-    entries: _StreamEntries, blob: StreamedBlob, head: bytes, data: MemberStream | None, visitor: LayerVisitor
-) -> None:
-    scan = visitor.scan(_Rejoined(head, data), blob.name)
+def _scan_documents_that_are_layers(entries: _StreamEntries, images: Sequence[Image], visitor: LayerVisitor) -> None:
+    """Layers that looked like none when they went by, an empty file among them: their scans say what they are."""
+    for blob in dict.fromkeys(layer.blob for image in images for layer in image.layers):
+        if isinstance(blob, StreamedBlob) and blob not in entries.scans and blob.name in entries.documents:
+            _scan(entries, blob, io.BytesIO(entries.documents[blob.name]), visitor)
+
+
+def _scan(entries: _StreamEntries, blob: StreamedBlob, stream: Readable, visitor: LayerVisitor) -> None:
+    scan = visitor.scan(stream, blob.name)
     if scan is not None:
         entries.scans[blob] = scan
 
@@ -136,7 +143,7 @@ def _scan(
 class _Rejoined:
     """The bytes that told what a blob is, and then the rest of it."""
 
-    def __init__(self, head: bytes, rest: MemberStream | None) -> None:
+    def __init__(self, head: bytes, rest: MemberStream) -> None:
         self._head = head
         self._rest = rest
 
@@ -144,10 +151,10 @@ class _Rejoined:
         if self._head:
             data, self._head = self._head[:size], self._head[size:]
             return data
-        return self._rest.read(size) if self._rest is not None else b""
+        return self._rest.read(size)
 
     def readinto(self, view: memoryview, /) -> int:
-        if not self._head and self._rest is not None:
+        if not self._head:
             return self._rest.readinto(view)
         data = self.read(len(view))
         view[: len(data)] = data

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from imgscan.errors import InvalidImage
+from imgscan.errors import Effect, InvalidImage
 from imgscan.image.image import SourceKind
 from imgscan.sources.assembly import Assembly
-from imgscan.sources.docker_images import add_docker_images, docker_images
+from imgscan.sources.docker_images import add_docker_images, tags_by_image_id
 from imgscan.sources.entries import Entries
 from imgscan.sources.index_images import add_index_images
 from imgscan.sources.source import PlatformRequest
@@ -15,10 +15,11 @@ from imgscan.sources.v1_images import add_v1_images
 def assemble(
     entries: Entries, platforms: PlatformRequest, *, where: str, source: SourceKind, tag: str | None = None
 ) -> Assembly:
-    """All images that `entries` describe and `platforms` ask for; `tag` picks one by its name in an OCI index.
+    """All images that `entries` describe and `platforms` ask for; `tag` picks one by its name.
 
     Where both an index.json and a manifest.json stand (docker save since 25), the index is asked first, as it knows
-    manifests, platforms and attestations. Raises InvalidImage where there is nothing to tell of, PlatformNotFound.
+    manifests, platforms and attestations. Raises InvalidImage where there is nothing to tell of,
+    ImageNotFound for an unknown tag, PlatformNotFound.
     """
     assembly = Assembly(entries, where, source)
     index = assembly.document("index.json")
@@ -27,16 +28,21 @@ def assemble(
         assembly.claimed.add(name)
     failure: InvalidImage | None = None
     if index is not None:
-        tags = None if manifest is None else {item.image_id: item.tags for item in docker_images(manifest)}
+        tags = None if manifest is None else tags_by_image_id(manifest)
         try:
             add_index_images(assembly, index, platforms, tag, tags)
         except InvalidImage as error:
             failure = error
-    if not assembly.images and manifest is not None and tag is None:
+    if not assembly.images and manifest is not None:
+        before, assembly.problems = assembly.problems, []
         try:
-            add_docker_images(assembly, manifest, platforms)
+            add_docker_images(assembly, manifest, platforms, tag)
         except InvalidImage as error:
             failure = failure or error
+            assembly.problems = before
+        else:
+            if failure is not None:
+                assembly.problem("bad-index", f"manifest.json was read instead: {failure.message}", Effect.NOTE)
     if not assembly.images and index is None and manifest is None:
         add_v1_images(assembly)
     if not assembly.images:

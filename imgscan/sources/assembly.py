@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from imgscan.errors import Effect, Problem
+from imgscan.errors import Effect, ImageNotFound, PlatformNotFound, Problem
 from imgscan.image.blob import BlobRef
 from imgscan.image.history import join_history
 from imgscan.image.image import Descriptor, Image, ImageConfig, Layer, SourceKind
-from imgscan.image.oci import sha256
 from imgscan.sources.entries import Entries
 
 LayerSource = tuple[BlobRef, Descriptor | None]
@@ -44,8 +44,19 @@ class Assembly:
 
     def verify(self, data: bytes, descriptor: Descriptor) -> None:
         """Tell where a document is not what refers to it says."""
-        if descriptor.digest.startswith("sha256:") and sha256(data) != descriptor.digest:
-            self.problems.append(digest_mismatch("a document", descriptor.digest, sha256(data)))
+        algorithm, _, claimed = descriptor.digest.partition(":")
+        if algorithm not in ("sha256", "sha512"):  # the registered ones (image-spec, descriptor.md)
+            message = f"{descriptor.digest}: {algorithm!r} is no digest that can be verified"
+            self.problem("unknown-digest", message, Effect.NOTE)
+        elif (computed := hashlib.new(algorithm, data).hexdigest()) != claimed:
+            self.problems.append(digest_mismatch("a document", descriptor.digest, f"{algorithm}:{computed}"))
+
+    def tell_missed(self, missed: Sequence[PlatformNotFound]) -> None:
+        """Images that are not there for the wanted platform: a problem, as long as another one is; else the error."""
+        if missed and not self.images:
+            raise missed[0]
+        for error in missed:
+            self.problem("absent-platform", error.message, Effect.OPAQUE)
 
     def image(
         self,
@@ -94,6 +105,17 @@ def blob_name(digest: str) -> str:
     """Where a layout keeps a blob (image-layout.md)."""
     algorithm, _, value = digest.partition(":")
     return f"blobs/{algorithm}/{value}"
+
+
+def is_named(name: str, tag: str) -> bool:
+    """Whether a user who writes `tag` means the image called `name`."""
+    return name in (tag, f"{tag}:latest") or name.endswith((f":{tag}", f"/{tag}"))
+
+
+def not_named(where: str, tag: str, names: Iterable[str]) -> ImageNotFound:
+    """The error for a tag that no image has."""
+    there = ", ".join(sorted({name for name in names if name})) or "images without a name"
+    return ImageNotFound(f"{where} has no image named {tag!r}", tip=f"it has: {there}")
 
 
 def digest_mismatch(what: str, claimed: str, computed: str) -> Problem:

@@ -6,10 +6,10 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from imgscan.errors import Effect, InvalidImage, Problem
+from imgscan.errors import Effect, InvalidImage, PlatformNotFound, Problem
 from imgscan.image.blob import MissingBlob
-from imgscan.image.oci import BadDocument, config_from, parse_config, parse_json, sha256
-from imgscan.sources.assembly import Assembly, LayerSource, digest_mismatch
+from imgscan.image.oci import MAX_LAYERS, BadDocument, config_from, folded, parse_config, parse_json, sha256
+from imgscan.sources.assembly import Assembly, LayerSource, digest_mismatch, is_named, not_named
 from imgscan.sources.platforms import Choice, choose
 from imgscan.sources.source import PlatformRequest
 
@@ -26,45 +26,72 @@ class DockerImage:
 
     @property
     def image_id(self) -> str:
-        """What the config's name says of its digest; docker save writes `HEX.json` or `blobs/sha256/HEX`."""
-        return f"sha256:{posixpath.basename(self.config).removesuffix('.json')}"
+        """What the config's name says of its digest: `HEX.json`, `blobs/sha256/HEX`, or `sha256:HEX` (kaniko)."""
+        return f"sha256:{posixpath.basename(self.config).removesuffix('.json').removeprefix('sha256:')}"
 
 
-def docker_images(data: bytes) -> Iterator[DockerImage]:
-    """The entries of a manifest.json; nothing for what is none. jib writes its keys in lower case."""
-    try:
-        document = parse_json(data, "manifest.json")
-    except BadDocument:
-        return
-    for item in document[:_MAX_IMAGES] if isinstance(document, list) else ():
-        if not isinstance(item, dict):
-            continue
-        keys = {str(key).lower(): value for key, value in item.items()}
+def docker_images(data: bytes, problems: list[Problem]) -> Iterator[DockerImage]:
+    """The entries of a manifest.json; what is wrong with some goes to `problems`. BadDocument where it is none."""
+    document = parse_json(data, "manifest.json")
+    if not isinstance(document, list):
+        raise BadDocument("manifest.json is not a JSON list")
+    if len(document) > _MAX_IMAGES:
+        raise BadDocument(f"manifest.json names {len(document):,} images; {_MAX_IMAGES:,} are read at most")
+    for item in document:
+        keys = folded(item) if isinstance(item, dict) else {}  # jib writes them in lower case
         config, tags, layers = keys.get("config"), keys.get("repotags"), keys.get("layers")
-        if isinstance(config, str):
-            yield DockerImage(
-                config,
-                tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
-                tuple(name for name in layers if isinstance(name, str)) if isinstance(layers, list) else (),
-            )
+        if not isinstance(config, str) or not isinstance(layers, list | None):
+            message = "an image of manifest.json has no config, or layers that are no list"
+            problems.append(Problem("bad-manifest", message, Effect.INCOMPLETE))
+            continue
+        names = tuple(name for name in layers or () if isinstance(name, str))
+        if len(names) != len(layers or ()) or len(names) > MAX_LAYERS:
+            message = f"the layers of {config:.100} are too many, or not all names of files; not all were read"
+            problems.append(Problem("bad-manifest", message, Effect.INCOMPLETE))
+        yield DockerImage(
+            config,
+            tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
+            names[:MAX_LAYERS],
+        )
 
 
-def add_docker_images(assembly: Assembly, data: bytes, platforms: PlatformRequest) -> None:
-    """Add all images of a manifest.json. Raises InvalidImage where there is none, PlatformNotFound."""
+def tags_by_image_id(data: bytes) -> dict[str, tuple[str, ...]]:
+    """The tags of a manifest.json that stands beside an index.json; none where it cannot be read."""
     try:
-        parse_json(data, "manifest.json")
+        return {item.image_id: item.tags for item in docker_images(data, [])}
+    except BadDocument:
+        return {}
+
+
+def add_docker_images(assembly: Assembly, data: bytes, platforms: PlatformRequest, tag: str | None) -> None:
+    """Add the images of a manifest.json; `tag` picks them by name.
+
+    Raises InvalidImage where there is none, ImageNotFound for an unknown tag, PlatformNotFound.
+    """
+    problems: list[Problem] = []
+    try:
+        items = list(docker_images(data, problems))
     except BadDocument as error:
         raise InvalidImage(f"{assembly.where}: {error}") from None
-    items = list(docker_images(data))
     if not items:
         raise InvalidImage(f"{assembly.where}: manifest.json names no image")
-    for item in items:
+    assembly.problems.extend(problems)
+    named = [item for item in items if tag is None or any(is_named(name, tag) for name in item.tags)]
+    if not named:
+        raise not_named(assembly.where, tag or "", (name for item in items for name in item.tags))
+    missed: list[PlatformNotFound] = []
+    for item in named:
         document = assembly.document(posixpath.normpath(item.config))
         if platforms.platform is not None:
             platform = parse_config(document, "")[0].platform if document is not None else None
             name = item.tags[0] if item.tags else assembly.where
-            choose([Choice(platform, item, present=True)], platforms, name, assembly.problems)
+            try:
+                choose([Choice(platform, item, present=True)], platforms, name, assembly.problems)
+            except PlatformNotFound as error:
+                missed.append(error)
+                continue
         _add(assembly, item, document)
+    assembly.tell_missed(missed)
 
 
 def _add(assembly: Assembly, item: DockerImage, document: bytes | None) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from imgscan.errors import InvalidImage, Problem
+from imgscan.errors import InvalidImage, Problem, ProblemLog
 from imgscan.evidence import Limits, Member, MemberKind
 from imgscan.image.blob import BlobRef, FileBlob, Readable
 from imgscan.image.compression import SNIFF, Compression, detect_compression
@@ -16,9 +16,9 @@ from imgscan.image.oci import MAX_JSON
 from imgscan.tar.header import BLOCK, ZERO_BLOCK, checksum_ok
 from imgscan.tar.reader import TarReader
 
-ARCHIVE_LIMITS = Limits(members=1_000_000)
+ARCHIVE_LIMITS = Limits(members=200_000, name_bytes=32 << 20)
 """Entries of an archive that holds images; real ones have some hundred."""
-MAX_DOCUMENTS = 256 << 20
+MAX_DOCUMENTS = 64 << 20
 """Bytes of all JSON documents of one stream that are kept until its end."""
 _MAX_LINKS = 32
 _FILES = frozenset({MemberKind.FILE, MemberKind.OTHER})
@@ -55,14 +55,17 @@ class ArchiveEntries:
         entries = cls(path)
         with FileBlob(path, 0, Path(path).stat().st_size).open() as stream:
             reader = TarReader(stream, ARCHIVE_LIMITS)
+            duplicates = ProblemLog()
             for member, _ in reader:
                 if member.kind in _FILES:
+                    if member.path in entries.files:
+                        tell_duplicate(duplicates, member)
                     entries.files[member.path] = FileBlob(path, member.data_offset, member.size)
                 else:
                     add_link(entries.links, member)
         if not entries.files and not entries.links:
             raise not_an_archive(path)
-        entries.problems = reader.problems
+        entries.problems = (*reader.problems, *duplicates.all())
         return entries
 
     def names(self) -> Collection[str]:
@@ -99,8 +102,14 @@ class DirectoryEntries:
             return None
 
     def _files(self) -> Iterator[Path]:
-        for algorithm in sorted((self.root / "blobs").glob("*")):
-            yield from (path for path in sorted(algorithm.iterdir()) if path.is_file())
+        """At the depths where layouts have files: `manifest.json`, `ID/layer.tar`, `blobs/sha256/HEX`."""
+        for pattern in ("*", "*/*", "blobs/*/*"):
+            yield from (path for path in sorted(self.root.glob(pattern)) if path.is_file())
+
+
+def tell_duplicate(problems: ProblemLog, member: Member) -> None:
+    """Two files of one name: as when unpacking the last counts."""
+    problems.add("duplicate-entry", "twice in the archive; the last counts", path=member.path)
 
 
 def add_link(links: dict[str, str], member: Member) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from imgscan.errors import Effect, InvalidImage, Problem
+from imgscan.errors import Effect, InvalidImage, PlatformNotFound, Problem
 from imgscan.image.blob import BlobRef, MissingBlob
 from imgscan.image.image import Attestation, Descriptor, ImageConfig, Platform
 from imgscan.image.oci import (
@@ -22,7 +22,8 @@ from imgscan.image.oci import (
     parse_document,
     parse_json,
 )
-from imgscan.sources.assembly import Assembly, blob_name
+from imgscan.sources.assembly import Assembly, blob_name, is_named, not_named
+from imgscan.sources.entries import looks_like_json
 from imgscan.sources.platforms import Choice, choose
 from imgscan.sources.source import PlatformRequest
 
@@ -77,20 +78,28 @@ class _Reader:
             raise InvalidImage(f"{assembly.where}: {error}") from None
         found = self._distinct(list(self._walk(index, "", (), ())) if isinstance(index, Index) else [])
         if tag is not None:
-            found = [item for item in found if any(_is_named(name, tag) for name in item.names)]
-            if not found:
-                raise InvalidImage(f"{assembly.where} has no image named {tag!r}")
+            named = [item for item in found if any(is_named(name, tag) for name in item.names)]
+            if not named:
+                raise not_named(assembly.where, tag, (name for item in found for name in item.names))
+            found = named
         if not found:
             raise self._nothing(index)
+        missed: list[PlatformNotFound] = []
         for name in dict.fromkeys(item.names[0] for item in found):
             choices: list[Choice[_Found]] = [
                 Choice(self._platform(item), item, present=True) for item in found if item.names[0] == name
             ]
             choices += [Choice(absent.platform, None, present=False) for n, absent in self._absent if n == name]
             where = f"{assembly.where} {name}".strip()
-            for choice in choose(choices, self._platforms, where, assembly.problems):
+            try:
+                chosen = choose(choices, self._platforms, where, assembly.problems)
+            except PlatformNotFound as error:
+                missed.append(error)
+                continue
+            for choice in chosen:
                 if choice.value is not None:
                     self._add(choice.value)
+        assembly.tell_missed(missed)
 
     def _distinct(self, found: list[_Found]) -> list[_Found]:
         """One entry for each manifest: an image with two tags stands in the index twice."""
@@ -160,13 +169,22 @@ class _Reader:
     def _is_image(self, manifest: Manifest) -> bool:
         """Judged by the config's content: media types are free text, and some tools write their own."""
         if manifest.config.media_type in CONFIG_TYPES:
-            return not manifest.artifact_type or manifest.artifact_type in CONFIG_TYPES
-        data = self._assembly.entries.document(blob_name(manifest.config.digest))
-        try:
-            document = parse_json(data or b"", "config")
-        except BadDocument:
-            return False
+            # Signatures (cosign) come with an image's config, and layers that are JSON.
+            signature = bool(manifest.layers) and all(isinstance(self._json(layer), dict) for layer in manifest.layers)
+            return not signature and manifest.artifact_type in ("", *CONFIG_TYPES)
+        document = self._json(manifest.config)
         return isinstance(document, dict) and isinstance(document.get("rootfs"), dict)
+
+    def _json(self, descriptor: Descriptor) -> object:
+        """A blob that is JSON; None for others."""
+        data = self._assembly.entries.document(blob_name(descriptor.digest))
+        if data is None or not looks_like_json(data):
+            return None
+        try:
+            document: object = parse_json(data, "a blob")
+        except BadDocument:
+            return None
+        return document
 
     def _platform(self, found: _Found) -> Platform | None:
         if found.descriptor.platform is not None and found.descriptor.platform.os:
@@ -235,6 +253,7 @@ class _Reader:
             except BadDocument as error:
                 self._assembly.problem("bad-manifest", str(error), Effect.INCOMPLETE)
                 continue
+            self._assembly.verify(data, descriptor)
             if isinstance(manifest, Manifest):
                 yield from self._layers_of(manifest)
 
@@ -245,11 +264,8 @@ class _Reader:
                 message = f"the statement {layer.digest} of an attestation is not there"
                 self._assembly.problem("missing-attestation", message, Effect.OPAQUE)
             else:
+                self._assembly.verify(statement, layer)
                 yield Attestation(dict(layer.annotations).get("in-toto.io/predicate-type", ""), layer.digest, statement)
-
-
-def _is_named(name: str, tag: str) -> bool:
-    return name in (tag, f"{tag}:latest") or name.endswith((f":{tag}", f"/{tag}"))
 
 
 def _full_name(name: str, where: str) -> str:

@@ -26,15 +26,15 @@ class OciLayout:
     def open(self, request: Request, visitor: LayerVisitor) -> Iterator[Opened]:
         del visitor  # everything here can be opened again
         path, tag = _split(request.target)
+        if not path.is_dir():
+            raise InvalidImage(f"{path} is no directory", tip=f"scan a file with: imgscan inspect archive:{path}")
         try:
-            if not path.is_dir():
-                raise InvalidImage(f"{path} is no directory", tip=f"scan a file with: imgscan inspect archive:{path}")
             entries = DirectoryEntries(path)
             assembly = assemble(entries, request.platforms, where=str(path), source=SourceKind.OCI, tag=tag)
             problems = (*assembly.problems, *unclaimed(entries, assembly.claimed))
-            yield Opened(images=tuple(assembly.images), problems=problems)
         except OSError as error:
             raise SourceError(f"{path} cannot be read: {error.strerror or error}") from error
+        yield Opened(images=tuple(assembly.images), problems=problems)
 
 
 def _split(target: str) -> tuple[Path, str | None]:

@@ -11,7 +11,8 @@ from imgscan.image.image import HistoryEntry, Image
 from imgscan.image.oci import BadDocument, config_from, parse_json
 from imgscan.sources.assembly import Assembly, LayerSource
 
-_MAX_IMAGES = 10_000
+_MAX_IMAGES = 100
+_MAX_CHAIN = 1_000  # layers; engines of that time ended at 127
 
 Document = dict[str, Any]
 
@@ -34,6 +35,9 @@ def add_v1_images(assembly: Assembly) -> None:
     parents = {parent for document in documents.values() if isinstance(parent := document.get("parent"), str)}
     names = _names(assembly)
     heads = [identifier for identifier in documents if identifier in names or identifier not in parents]
+    if len(heads) > _MAX_IMAGES:
+        message = f"{len(heads):,} images of v1 layers; {_MAX_IMAGES} are read at most"
+        assembly.problem("too-many-images", message, Effect.INCOMPLETE)
     for head in heads[:_MAX_IMAGES]:
         assembly.images.append(_image(assembly, head, documents, names.get(head, ())))
 
@@ -54,18 +58,18 @@ def _names(assembly: Assembly) -> dict[str, tuple[str, ...]]:
 
 
 def _image(assembly: Assembly, head: str, documents: dict[str, Document], tags: tuple[str, ...]) -> Image:
-    chain: list[str] = []
+    chain: dict[str, None] = {}
     current: Any = head
-    while isinstance(current, str) and current in documents and current not in chain:
-        chain.append(current)
+    while isinstance(current, str) and current in documents and current not in chain and len(chain) < _MAX_CHAIN:
+        chain[current] = None
         current = documents[current].get("parent")
     problems: list[Problem] = []
     if current:
-        problems.append(Problem("missing-blob", f"the parent layer {current!s:.80} is not there", Effect.INCOMPLETE))
-    chain.reverse()
+        message = f"the parent layer {current!s:.80} is not there, or the chain has no end"
+        problems.append(Problem("missing-blob", message, Effect.INCOMPLETE))
     layers: list[LayerSource] = []
     history = []
-    for identifier in chain:
+    for identifier in reversed(chain):
         name = f"{identifier}/layer.tar"
         assembly.claimed.add(name)
         layers.append((assembly.entries.blob(name) or MissingBlob(name, "it is not in the archive"), None))

@@ -102,7 +102,7 @@ class Sightings:
         """Make findings of candidates in the string at `location`; `where` names the place for the message."""
         for finding, candidate in self._make(candidates, location, where, added_by):
             if candidate.suppressed:
-                self.suppressed.append(Suppressed(finding, candidate.suppressed, "the value"))
+                self.suppressed.append(Suppressed(finding, candidate.suppressed, candidate.suppressed_by or "the value"))
             else:
                 self.findings.append(finding)
             # A token that looks made up may yet be real: set aside, and not shown either.

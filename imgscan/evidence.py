@@ -146,6 +146,8 @@ class Match:
     key: bytes
     suppressed: str = ""
     """Why it does not count (`placeholder`, ...); empty where it does."""
+    suppressed_by: str = ""
+    """Who says so, where it is not the value itself: `CPython's test suite`."""
     part: Part = Part.DATA
     """What of the member it is in; for others than DATA `offset` and `length` count characters of that string."""
 

@@ -37,7 +37,7 @@ class ConfigSecretAnalyzer:
                 if match.part is not Part.DATA:
                     finding = _in_member(evidence, layer, match)
                     if match.suppressed:
-                        suppressed.append(Suppressed(finding, match.suppressed, "the value"))
+                        suppressed.append(Suppressed(finding, match.suppressed, match.suppressed_by or "the value"))
                     else:
                         findings.append(finding)
         return Outcome(

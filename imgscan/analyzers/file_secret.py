@@ -58,7 +58,7 @@ class FileSecretAnalyzer:
                     readable = may_read(user, evidence.overlay, version.path)
                 finding = _finding(evidence, version, match, fate, readable)
                 if match.suppressed:
-                    suppressed.append(Suppressed(finding, match.suppressed, "the value"))
+                    suppressed.append(Suppressed(finding, match.suppressed, match.suppressed_by or "the value"))
                 elif match.validation is not Validation.CHECKSUM_OK and (by := ownership.voucher(version, match)):
                     suppressed.append(Suppressed(finding, "package-owned", by))
                 else:

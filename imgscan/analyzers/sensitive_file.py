@@ -126,7 +126,8 @@ class SensitiveFileAnalyzer:
             if owner is not None and owner.standing is Standing.PUBLISHED:
                 suppressed.append(Suppressed(finding, "package-owned", owner.package))
             elif found and look.kind is SensitiveKind.PRIVATE_KEY:
-                suppressed.append(Suppressed(finding, found[0].suppressed, "secret detection"))
+                by = found[0].suppressed_by or "secret detection"
+                suppressed.append(Suppressed(finding, found[0].suppressed, by))
             else:
                 findings.append(finding)
         return Outcome(tuple(_numbered(findings)), suppressed=tuple(suppressed))

@@ -148,6 +148,7 @@ class Confirmation:
                     redacted=redact(value),
                     key=key,
                     suppressed=candidate.suppressed,
+                    suppressed_by=candidate.suppressed_by,
                 )
             )
         self._candidates.clear()

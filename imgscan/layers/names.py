@@ -57,5 +57,6 @@ def _match(
         redacted=redact(candidate.value),
         key=secret,
         suppressed=candidate.suppressed,
+        suppressed_by=candidate.suppressed_by,
         part=part,
     )

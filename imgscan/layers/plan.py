@@ -11,6 +11,7 @@ from pathlib import Path
 from imgscan.evidence import Depth, ScanPlan
 
 _PACKAGES = ("layers", "secrets", "tar", "image")
+_SOURCES = (".py", ".txt", ".toml")  # code, and the lists and rules it reads
 
 
 def make_plan(depth: Depth, extractors: Iterable[str], *, secrets: bool, entropy: bool) -> ScanPlan:
@@ -36,8 +37,9 @@ def code_identity() -> str:
     digest = hashlib.sha256()
     root = Path(__file__).parent.parent
     for package in _PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(path.read_bytes())
+        for path in sorted((root / package).rglob("*")):
+            if path.suffix in _SOURCES:
+                digest.update(path.read_bytes())
     for name in ("evidence.py", "package_checksums.py"):
         digest.update((root / name).read_bytes())
     return digest.hexdigest()[:16]

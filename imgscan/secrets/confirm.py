@@ -8,6 +8,7 @@ from dataclasses import replace
 from imgscan.secrets.detector import Candidate, Window
 from imgscan.secrets.detectors import detectors_by_id
 from imgscan.secrets.kinds import kind_of
+from imgscan.secrets.known_examples import set_aside
 
 
 def confirm(window: Window, detector_ids: Iterable[str]) -> list[Candidate]:
@@ -23,8 +24,13 @@ def merge(candidates: Sequence[Candidate]) -> list[Candidate]:
     """One candidate for each value, in order of place; all spans count from the same origin.
 
     Of candidates that overlap the most precise kind stays, and keeps the name that another one knows. One that is set
-    aside never hides one that counts and covers more. Merging what is merged changes nothing.
+    aside never hides one that counts and covers more. Merging what is merged changes nothing. Known examples are set
+    aside at the end.
     """
+    return [set_aside(candidate) for candidate in _merged(candidates)]
+
+
+def _merged(candidates: Sequence[Candidate]) -> list[Candidate]:
     if len(candidates) < 2:
         return list(candidates)
     kept: list[Candidate] = []

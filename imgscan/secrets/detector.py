@@ -56,6 +56,8 @@ class Candidate:
     confidence: Confidence = Confidence.HIGH
     validation: Validation = Validation.NONE
     suppressed: str = ""
+    suppressed_by: str = ""
+    """Who says so, where it is not the value itself."""
 
 
 class Detector(Protocol):

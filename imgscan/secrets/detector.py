@@ -19,6 +19,8 @@ class Nominator:
 
     pattern: str
     caseless: bool = False
+    config_only: bool = False
+    """Its nominations mean something only in files where quotes are optional (`syntax.Syntax.CONFIG`)."""
 
 
 NOMINATOR_SPAN = 512

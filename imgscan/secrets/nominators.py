@@ -23,24 +23,17 @@ _KEYWORD = (
     r"(?:api_?key|auth_?key|service_?key|account_?key|db_?key|database_?key|priv_?key|private_?key|client_?key|db_?pass|"
     r"database_?pass|key_?pass|password|passwd|pwd|secret|contrase(?:n|\xf1|\xc3\xb1)a)"
 )
-# What a value cannot begin with; `=`, `:` and `>` are left to the separator so that one assignment ends once.
-_VALUE_START = "[^\\x00-\\x20\\x7f\"'`,;)}\\]=>:]"
+# What a value cannot begin with; bare ones leave `=`, `:` and `>` to the separator so that one assignment ends once.
+_BARE_START = "[^\\x00-\\x20\\x7f\"'`,;)}\\]=>:]"
+_QUOTED_START = "[^\\x00-\\x20\\x7f\"'`,;)}\\]]"
 
-KEYWORD_ASSIGNED = Nominator(
-    _KEYWORD
-    + _WORD
-    + r"{0,40}(?:\[[0-9]{0,8}\])?"
-    + _CLOSING
-    + _BLANK
-    + "{0,16}"
-    + _ASSIGN
-    + _BLANK
-    + "{0,16}@?"
-    + _QUOTE
-    + "?"
-    + _VALUE_START,
-    caseless=True,
-)
+_ASSIGNED_TO = _WORD + r"{0,40}(?:\[[0-9]{0,8}\])?" + _CLOSING + _BLANK + "{0,16}" + _ASSIGN + _BLANK + "{0,16}@?"
+_PREFIX = "[bBrRuUfF]{0,2}"
+
+# Two, because most bare values stand in program code, where they are expressions: those nominations, half of all, are
+# dropped by the file's name alone.
+KEYWORD_BARE = Nominator(_KEYWORD + _ASSIGNED_TO + _BARE_START, caseless=True, config_only=True)
+KEYWORD_QUOTED = Nominator(_KEYWORD + _ASSIGNED_TO + _PREFIX + _QUOTE + _QUOTED_START, caseless=True)
 KEYWORD_CALLED = Nominator(_KEYWORD + _WORD + r'{0,40}(?:.assign)?\("' + _WORD)
 KEYWORD_COMPARED = Nominator(_QUOTE + _BLANK + "{0,8}[!=]{2,3}" + _BLANK + "{0,8}" + _WORD + "{0,40}" + _KEYWORD)
 KEYWORD_STATED = Nominator(
@@ -56,23 +49,42 @@ KEYWORD_STATED = Nominator(
     + ";",
     caseless=True,
 )
-KEYWORD = (KEYWORD_ASSIGNED, KEYWORD_CALLED, KEYWORD_COMPARED, KEYWORD_STATED)
+KEYWORD = (KEYWORD_BARE, KEYWORD_QUOTED, KEYWORD_CALLED, KEYWORD_COMPARED, KEYWORD_STATED)
 
 # Names beyond those words. In program code a value is quoted; paginators and parsers are full of short quoted words
 # under `token`, so it must be longer there.
 _OWNED_KEY = (
-    "(?:access|sign|signing|encryption|encrypt|crypt|master|session|app|cookie|jwt|hmac|ssh|cipher|shared|admin|root|deploy|"
-    "license|webhook|storage|consumer|secure|security)[_-]?key|api-key"
+    "(?:(?:access|sign|signing|encryption|encrypt|crypt|master|session|app|cookie|jwt|hmac|ssh|cipher|shared|admin|root|deploy|"
+    "license|webhook|storage|consumer|secure|security)[_-]?key|api-key)"
 )
-_NAME_END = "[0-9A-Za-z_-]{0,20}['\"\\]]{0,2}[ \\t]{0,4}(?::|=|=>|:=)[ \\t]{0,4}['\"]"
-PASS_QUOTED = Nominator("(?:pass|" + _OWNED_KEY + ")" + _NAME_END + "[^'\"\\s]{5}", caseless=True)
-TOKEN_QUOTED = Nominator("(?:token|credential|cred|[_-]auth)" + _NAME_END + "[^'\"\\s]{12}", caseless=True)
-UPPER_BARE = Nominator("(?:PASS|TOKEN|CRED|KEY|AUTH|_PW|_PAT|SALT)[A-Z0-9_]{0,40}(?:=|: )[^\\s\"'$<{(]{5}")
+_PASSES = (  # `password` without a dash behind it is KEYWORD_QUOTED's
+    "pass(?:[0-9A-VX-Za-vx-z_-][0-9A-Za-z_-]{0,19}|w[0-9A-Za-z_]{0,11}-[0-9A-Za-z_-]{0,20}|)"
+)
+_NAME_END = "['\"\\]]{0,2}[ \\t]{0,4}(?::|=|=>|:=)[ \\t]{0,4}['\"]"
+PASS_QUOTED = Nominator(
+    "(?:" + _PASSES + "|" + _OWNED_KEY + "[0-9A-Za-z_-]{0,20})" + _NAME_END + "[^'\"\\s]{5}", caseless=True
+)
+PASS_ODD = Nominator("pass[0-9A-Za-z_-]{0,20}" + _NAME_END + "[,;)}\\]`][^'\"\\s]{4}", caseless=True)
+TOKEN_QUOTED = Nominator(
+    "(?:token|credential|cred|[_-]auth)[0-9A-Za-z_-]{0,20}" + _NAME_END + "[^'\"\\s]{12}", caseless=True
+)
+TYPED = Nominator(
+    "(?:" + _KEYWORD + "|pass|token|cred)[0-9A-Za-z_]{0,40}\\??[ \\t]{0,4}:[ \\t]{0,4}[0-9A-Za-z_.\\[\\]|<>, ]{1,40}"
+    "=[ \\t]{0,4}" + _PREFIX + "['\"][^'\"\\s]{4}",
+    caseless=True,
+)
+UPPER_BARE = Nominator(
+    "(?:PASS|TOKEN|CRED|KEY|AUTH|_PW|_PAT|SALT)[A-Z0-9_]{0,40}(?:=|: )[^\\s\"'$<{(]{5}", config_only=True
+)
 LOWER_BARE = Nominator(
-    "(?:pass|token|cred|[_.-]auth|[_.-]key)[a-z0-9_.-]{0,20}[ \\t]{0,8}[=:][ \\t]{0,8}[A-Za-z0-9!@#%^&*_~+/-]{8}"
+    "(?:pass|token|cred|[_.-]auth|[_.-]key)[a-z0-9_.-]{0,20}[ \\t]{0,8}[=:][ \\t]{0,8}[A-Za-z0-9!@#%^&*_~+/-]{8}",
+    config_only=True,
 )
-SECRET_NAME = (PASS_QUOTED, TOKEN_QUOTED, UPPER_BARE, LOWER_BARE)
+SECRET_NAME = (KEYWORD_BARE, KEYWORD_QUOTED, PASS_QUOTED, PASS_ODD, TOKEN_QUOTED, TYPED, UPPER_BARE, LOWER_BARE)
 
+AWS_SECRET_KEY = Nominator(
+    "secret_?(?:access_?)?key[\"'\\]]{0,2}\\s{0,8}(?::=|=>|[=:])\\s{0,8}[\"']?[0-9A-Za-z/+]{40}", caseless=True
+)
 OPENAI = Nominator("T3BlbkFJ[A-Za-z0-9_-]{20}")
 URL_USER_INFO = Nominator(r"://[^\s/?#@:]{0,100}:[^\s/?#@]{1,128}@")
 

@@ -233,13 +233,13 @@ STRUCTURES: tuple[Detector, ...] = (
     TokenDetector(
         "aws-secret-access-key",
         "aws-secret-key",
-        nominators.KEYWORD,
+        (nominators.AWS_SECRET_KEY,),
         re.compile(
             r"(?P<name>(?:aws_?)?secret_?(?:access_?)?key)[\"'\]]{0,2}\s{0,8}(?::=|=>|[=:])\s{0,8}[\"']?"
             r"(?P<value>[0-9A-Za-z/+]{40})(?![0-9A-Za-z/+=])",
             re.IGNORECASE,
         ),
-        lead=80,
+        lead=112,
         after=48,
     ),
     MorePrivateKeysDetector(),

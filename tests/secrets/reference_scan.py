@@ -9,6 +9,7 @@ from functools import cache
 from imgscan.secrets.confirm import merge
 from imgscan.secrets.detector import Candidate, Detector, Nominator, Window
 from imgscan.secrets.detectors import detectors
+from imgscan.secrets.syntax import Syntax, syntax_of
 
 
 @cache
@@ -28,6 +29,8 @@ def windows(path: str, data: bytes, *, entropy: bool = False, member: tuple[int,
     first, last = member or (0, len(data))
     text = data[first:last].decode("latin-1")
     for nominator, group in nominators(entropy=entropy).items():
+        if nominator.config_only and syntax_of(path) is not Syntax.CONFIG:
+            continue
         ends = {match.end() for start in range(len(data)) if (match := _at(nominator, data, start))}
         for end in sorted(ends):
             at = end - first

@@ -82,6 +82,18 @@ class Limits:
     """Bytes of one member that an extractor is given."""
     confirmations: int = 20_000
     """Candidates of one member that are confirmed."""
+    inner_depth: int = 6
+    """Containers within containers that are opened."""
+    inner_bytes: int = 1 << 30
+    """Bytes unpacked from one member, those of containers in it counted again."""
+    inner_layer_bytes: int = 8 << 30
+    """Bytes unpacked from all members of a layer."""
+    inner_members: int = 1_000_000
+    """Entries of the containers in one member."""
+    inner_layer_members: int = 5_000_000
+    """Entries of the containers in a layer."""
+    inner_ratio: int = 1_200
+    """Unpacked bytes per byte of the member, judged after the first 64 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +138,8 @@ class Part(StrEnum):
 class Match:
     """A credential seen in a member. The secret itself stops at the matcher: only `redacted` and `key` travel.
 
-    `offset` and `length` are in bytes from the member's first; `line` and `line_end` count from 1.
+    `offset` and `length` are in bytes from the first of the member, or of the innermost file it was unpacked from;
+    `line` and `line_end` count from 1.
     `key` is an HMAC that tells equal secrets apart from different ones within one cache, and nothing outside it.
     """
 
@@ -134,6 +147,7 @@ class Match:
     """The kind of secret, as in `secrets.kinds`: `github-token`, `keyword`, ..."""
     member: int
     inner_path: str | None
+    """Where in the member, for what was unpacked: `lib/app.jar!/application.properties`."""
     offset: int
     length: int
     line: int
@@ -182,6 +196,20 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
+class InnerCoverage:
+    """The account of what lies inside members: `scanned` plus the counts of `skipped` and `opaque` is `members`.
+
+    `members` counts the entries of containers at every depth, as far as they were met. A container that was
+    recognised and cannot be opened counts as one entry.
+    """
+
+    members: int = 0
+    scanned: int = 0
+    skipped: tuple[Skip, ...] = ()
+    opaque: tuple[Skip, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """The account of a scan: `scanned` plus the counts of `skipped` is `members`, always."""
 
@@ -189,6 +217,7 @@ class Coverage:
     scanned: int = 0
     skipped: tuple[Skip, ...] = ()
     opaque: tuple[Skip, ...] = ()
+    inner: InnerCoverage = InnerCoverage()
 
 
 @dataclass(frozen=True, slots=True)

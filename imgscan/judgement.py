@@ -11,7 +11,7 @@ from secrets import token_bytes
 from imgscan.accounts import effective_user
 from imgscan.analyzers.analyzer import Analyzer, Evidence, Outcome
 from imgscan.errors import Effect, Problem
-from imgscan.evidence import Skip
+from imgscan.evidence import InnerCoverage, Skip
 from imgscan.image.image import Healthcheck
 from imgscan.report import (
     CoverageLedger,
@@ -291,17 +291,27 @@ def _has_healthcheck(healthcheck: Healthcheck | None) -> bool:
 
 
 def _coverage(evidence: Evidence, problems: Sequence[Problem]) -> CoverageLedger:
-    skipped: dict[str, Skip] = {}
-    opaque: dict[str, Skip] = {}
-    for scan in evidence.scans:
-        for total, parts in ((skipped, scan.coverage.skipped), (opaque, scan.coverage.opaque)):
-            for part in parts:
-                known = total.get(part.reason, Skip(part.reason, 0, 0))
-                total[part.reason] = Skip(part.reason, known.count + part.count, known.bytes + part.bytes)
+    coverages = [scan.coverage for scan in evidence.scans]
+    inner = [coverage.inner for coverage in coverages]
     return CoverageLedger(
-        members=sum(scan.coverage.members for scan in evidence.scans),
-        scanned=sum(scan.coverage.scanned for scan in evidence.scans),
-        skipped=tuple(skipped[reason] for reason in sorted(skipped)),
-        opaque=tuple(opaque[reason] for reason in sorted(opaque)),
+        members=sum(coverage.members for coverage in coverages),
+        scanned=sum(coverage.scanned for coverage in coverages),
+        skipped=_totals(coverage.skipped for coverage in coverages),
+        opaque=_totals(coverage.opaque for coverage in coverages),
+        inner=InnerCoverage(
+            members=sum(coverage.members for coverage in inner),
+            scanned=sum(coverage.scanned for coverage in inner),
+            skipped=_totals(coverage.skipped for coverage in inner),
+            opaque=_totals(coverage.opaque for coverage in inner),
+        ),
         complete=not any(problem.effect is Effect.INCOMPLETE for problem in problems),
     )
+
+
+def _totals(ledgers: Iterable[tuple[Skip, ...]]) -> tuple[Skip, ...]:
+    totals: dict[str, Skip] = {}
+    for ledger in ledgers:
+        for part in ledger:
+            known = totals.get(part.reason, Skip(part.reason, 0, 0))
+            totals[part.reason] = Skip(part.reason, known.count + part.count, known.bytes + part.bytes)
+    return tuple(totals[reason] for reason in sorted(totals))

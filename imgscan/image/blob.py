@@ -60,7 +60,9 @@ class SlicedFile:
     def __init__(self, file: FileIO, offset: int, size: int) -> None:
         self._file = file
         self._fd = file.fileno()
+        self._start = offset
         self._at = offset
+        self._size = size
         self._left = size
 
     def read(self, size: int, /) -> bytes:
@@ -79,6 +81,10 @@ class SlicedFile:
         self._at += count
         self._left -= count
         return count
+
+    def read_at(self, offset: int, size: int, /) -> bytes:
+        """Up to `size` bytes from `offset` of the slice on, wherever reading stands; any thread may ask."""
+        return os.pread(self._fd, max(0, min(size, self._size - offset)), self._start + offset)
 
     def skip(self, size: int, /) -> int:
         """Pass over up to `size` bytes without reading them; how many were there."""

@@ -29,6 +29,10 @@ class Compression(StrEnum):
     ZSTD = "zstd"
     BZIP2 = "bzip2"
     XZ = "xz"
+    ZLIB = "zlib"
+    """RFC 1950; inside other formats only, never told by its first bytes."""
+    DEFLATE = "deflate"
+    """RFC 1951, as ZLIB."""
 
 
 def detect_compression(head: bytes) -> Compression:
@@ -57,11 +61,16 @@ class _Decoder(Protocol):
 def _decoder(compression: Compression) -> tuple[Callable[[], _Decoder], tuple[type[Exception], ...]]:
     """A maker of decoders for one stream, and the errors they raise."""
     match compression:
-        case Compression.GZIP:
+        case Compression.GZIP | Compression.ZLIB | Compression.DEFLATE:
             from isal import igzip_lib  # noqa: PLC0415  # heavy modules load where they are needed
 
             errors: tuple[type[Exception], ...] = (igzip_lib.IsalError, EOFError)  # type: ignore[assignment]
-            return lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP), errors
+            flag = {
+                Compression.GZIP: igzip_lib.DECOMP_GZIP,
+                Compression.ZLIB: igzip_lib.DECOMP_ZLIB,
+                Compression.DEFLATE: igzip_lib.DECOMP_DEFLATE,
+            }[compression]
+            return lambda: igzip_lib.IgzipDecompressor(flag=flag), errors
         case Compression.ZSTD:
             try:
                 from compression import zstd  # type: ignore[import-not-found,unused-ignore] # noqa: PLC0415
@@ -228,3 +237,42 @@ class PlainStream:
         self.stored_size += len(data)
         if self._hash is not None:
             self._hash.update(data)  # type: ignore[attr-defined]
+
+
+class CorruptStream(ValueError):
+    """A compressed stream inside another format breaks, or ends early."""
+
+
+class EmbeddedStream:
+    """One compressed stream inside another format, which tells how it is compressed. Raises CorruptStream.
+
+    `consumed` counts the stored bytes that belong to it, once it was read to its end.
+    """
+
+    def __init__(self, stream: Readable, compression: Compression, *, chunk: int = CHUNK) -> None:
+        make, self._errors = _decoder(compression)
+        self._decode = make()
+        self._stream = stream
+        self._chunk = chunk
+        self._taken = 0
+
+    @property
+    def consumed(self) -> int:
+        return self._taken - len(self._decode.unused_data)
+
+    def read(self, size: int, /) -> bytes:
+        size = min(size, CHUNK)
+        while not self._decode.eof:
+            data = b""
+            if self._decode.needs_input:
+                data = self._stream.read(self._chunk)
+                self._taken += len(data)
+                if not data:
+                    raise CorruptStream("it ends early")
+            try:
+                out = self._decode.decompress(data, max_length=size)
+            except self._errors as error:
+                raise CorruptStream(str(error)) from None
+            if out:
+                return out
+        return b""

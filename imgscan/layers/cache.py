@@ -33,6 +33,7 @@ from imgscan.evidence import (
     Confidence,
     Coverage,
     Fact,
+    InnerCoverage,
     LayerScan,
     Match,
     MemberDigest,
@@ -240,6 +241,7 @@ def encode_scan(scan: LayerScan) -> bytes:
         "facts": [(fact.kind, fact.member, fact.rows) for fact in scan.facts],
         "coverage": [scan.coverage.members, scan.coverage.scanned, _skips(scan.coverage.skipped)],
         "opaque": _skips(scan.coverage.opaque),
+        "inner": _inner_row(scan.coverage.inner),
         "problems": [(p.code, p.message, p.effect, p.path, p.layer) for p in scan.problems],
     }
     text = json.dumps(head, separators=(",", ":")).encode()
@@ -279,7 +281,7 @@ def _decode(data: bytes) -> LayerScan:
         matches=tuple(_match(row) for row in head["matches"]),
         facts=tuple(Fact(kind, member, tuple(tuple(row) for row in rows)) for kind, member, rows in head["facts"]),
         digests=tuple(MemberDigest(*row) for row in head["digests"]),
-        coverage=Coverage(members, scanned, _unskips(skipped), _unskips(head["opaque"])),
+        coverage=Coverage(members, scanned, _unskips(skipped), _unskips(head["opaque"]), _inner(head["inner"])),
         problems=tuple(Problem(c, m, Effect(effect), path, layer) for c, m, effect, path, layer in head["problems"]),
     )
 
@@ -314,6 +316,15 @@ def _match(row: list[Any]) -> Match:
     values["validation"] = Validation(values["validation"])
     values["part"] = Part(values["part"])
     return Match(**values)
+
+
+def _inner_row(inner: InnerCoverage) -> list[Any]:
+    return [inner.members, inner.scanned, _skips(inner.skipped), _skips(inner.opaque)]
+
+
+def _inner(row: list[Any]) -> InnerCoverage:
+    members, scanned, skipped, opaque = row
+    return InnerCoverage(members, scanned, _unskips(skipped), _unskips(opaque))
 
 
 def _skips(skips: tuple[Skip, ...]) -> list[tuple[str, int, int]]:

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from operator import itemgetter
+from typing import NamedTuple, Protocol
 
 from imgscan.errors import Effect, Problem, ProblemLog
 from imgscan.evidence import Match, decode
 from imgscan.layers.blocks import CARRY, Block
-from imgscan.layers.member_digests import MemberDigests
 from imgscan.secrets.confirm import merge
 from imgscan.secrets.detector import NOMINATOR_SPAN, Candidate, Detector, Nominator, Window
 from imgscan.secrets.redaction import redact, secret_key
-from imgscan.tar.walker import MemberWalker
+from imgscan.secrets.syntax import Syntax, syntax_of
 
 MAX_CONTEXT = CARRY // 2
 """Most bytes a detector may ask for before or behind a nominated place."""
+
+
+class Spans(Protocol):
+    """Where which member lies in the run of bytes that the blocks are cut from; grows while they pass."""
+
+    @property
+    def data_offsets(self) -> Sequence[int]: ...
+    @property
+    def sizes(self) -> Sequence[int]: ...
+    def path(self, index: int, /) -> bytes: ...
+
+
+class Wanted(Protocol):
+    """Is told of members with a confirmed secret, and before a block goes, which members wait and which one goes on."""
+
+    def want(self, member: int, /) -> None: ...
+    def leave(self, block: Block, waiting: Iterable[int], last: int, /) -> None: ...
 
 
 class Confirmation:
@@ -31,28 +49,29 @@ class Confirmation:
         self,
         detectors: Sequence[Detector],
         nominators: Sequence[Nominator],
-        walker: MemberWalker,
+        table: Spans,
         *,
         key: bytes,
         cap: int,
-        digests: MemberDigests,
+        digests: Wanted | None,
         revealed: dict[bytes, str] | None = None,
     ) -> None:
         self._revealed = revealed
         self._digests = digests
-        self._table = walker.table
+        self._table = table
         self._key = key
         self._cap = cap
         self._detectors = [tuple(d for d in detectors if nominator in d.nominators) for nominator in nominators]
         self._before = [min(max(d.before for d in group), MAX_CONTEXT) for group in self._detectors]
         self._after = [min(max(d.after for d in group), MAX_CONTEXT) for group in self._detectors]
+        self._config_only = [nominator.config_only for nominator in nominators]
         self._patience = max(self._after, default=0)  # one for all, so that nominations stay in tar order
         self._waiting: list[tuple[int, int, int]] = []  # (layer offset of the end, nominator, line)
         self._lines = _LineCounter()
         self._member = -1
         self._path = ""
         self._confirmed = 0
-        self._candidates: dict[tuple[int, int, str, str | None], tuple[Candidate, int]] = {}
+        self._candidates: dict[tuple[int, int, str, str | None], _Sighting] = {}
         self._matches: list[Match] = []
         self._problems = ProblemLog()
 
@@ -62,24 +81,40 @@ class Confirmation:
         end = block.offset + block.end - block.fresh
         nominations = [*waiting, *((block.offset + at, number, 0) for at, number in found)]
         self._lines.enter(block)
+        patient = block.end if block.last else block.end - self._patience
+        patient += block.begin
+        member, start, stop, is_config = -1, 0, 0, False
         for at, number, line in nominations:
-            member, start = self._member_at(at)
-            if member < 0:  # in a header, in padding or behind the end marker
+            if not start < at <= stop:
+                member, start = self._member_at(at)
+                if member < 0:  # in a header, in padding or behind the end marker
+                    continue
+                stop = start + self._table.sizes[member]
+                is_config = syntax_of(decode(self._table.path(member))) is Syntax.CONFIG
+            if self._config_only[number] and not is_config:
                 continue
             if line:
                 self._lines.anchor(member, at, line)
-            if not block.last and at > end - self._patience:
+            if at > patient:
                 self._waiting.append((at, number, self._lines.line(block, member, start, at)))
             else:
                 self._confirm(block, at, number, member, start)
         last, start = self._member_at(end)
         self._lines.leave(block, last, start)
-        self._digests.leave(block, {self._member_at(at)[0] for at, _, _ in self._waiting}, last)
+        if self._digests is not None:
+            self._digests.leave(block, {self._member_at(at)[0] for at, _, _ in self._waiting}, last)
 
     def result(self) -> tuple[tuple[Match, ...], tuple[Problem, ...]]:
         """All matches in tar order."""
         self._close_member()
         return tuple(self._matches), self._problems.all()
+
+    def take(self) -> tuple[tuple[Match, ...], tuple[Problem, ...]]:
+        """The result of what passed until now, which ended with a last block; then all begins anew."""
+        result = self.result()
+        self._waiting, self._lines, self._member = [], _LineCounter(), -1
+        self._matches, self._problems = [], ProblemLog()
+        return result
 
     def _member_at(self, offset: int) -> tuple[int, int]:
         """The member whose data holds the byte before `offset`, and where that data starts; -1 if there is none."""
@@ -114,44 +149,80 @@ class Confirmation:
                 self._keep(block, candidate, first, start)
 
     def _keep(self, block: Block, candidate: Candidate, first: int, start: int) -> None:
-        offset = first - start + candidate.start
-        place = (offset, first - start + candidate.end, candidate.kind, candidate.name)
+        shift = first - start
+        place = (shift + candidate.start, shift + candidate.end, candidate.kind, candidate.name)
         if place not in self._candidates:
             line = self._lines.line(block, self._member, start, first + candidate.start)
-            self._candidates[place] = (replace(candidate, start=place[0], end=place[1]), line)
-            if not candidate.suppressed:
+            self._candidates[place] = _Sighting(*place[:2], line, candidate)
+            if not candidate.suppressed and self._digests is not None:
                 self._digests.want(self._member)
 
     def _close_member(self) -> None:
         """Judge what one member's nominations led to, together: one match a secret, the most specific kind wins."""
         if not self._candidates:
             return
-        lines = {candidate.start: line for candidate, line in self._candidates.values()}
-        for candidate in merge([candidate for candidate, _ in self._candidates.values()]):
-            line = lines[candidate.start]
-            value = _as_text(candidate.value)
-            key = secret_key(self._key, value)
-            if self._revealed is not None:
-                self._revealed[key] = value
-            self._matches.append(
-                Match(
-                    rule=candidate.kind,
-                    member=self._member,
-                    inner_path=None,
-                    offset=candidate.start,
-                    length=candidate.end - candidate.start,
-                    line=line,
-                    line_end=line + candidate.value.count("\n"),
-                    name=candidate.name,
-                    confidence=candidate.confidence,
-                    validation=candidate.validation,
-                    redacted=redact(value),
-                    key=key,
-                    suppressed=candidate.suppressed,
-                    suppressed_by=candidate.suppressed_by,
-                )
-            )
+        for run in _overlapping(self._candidates.values()):
+            if len(run) == 1:
+                self._add_match(run[0], run[0].candidate)
+                continue
+            lines = {sighting.start: sighting for sighting in run}
+            placed = [replace(each.candidate, start=each.start, end=each.end) for each in run]
+            for candidate in merge(placed):
+                self._add_match(lines[candidate.start], candidate)
         self._candidates.clear()
+
+    def _add_match(self, sighting: _Sighting, candidate: Candidate) -> None:
+        value = _as_text(candidate.value)
+        key = secret_key(self._key, value)
+        if self._revealed is not None:
+            self._revealed[key] = value
+        self._matches.append(
+            Match(
+                rule=candidate.kind,
+                member=self._member,
+                inner_path=None,
+                offset=sighting.start,
+                length=candidate.end - candidate.start,
+                line=sighting.line,
+                line_end=sighting.line + candidate.value.count("\n"),
+                name=candidate.name,
+                confidence=candidate.confidence,
+                validation=candidate.validation,
+                redacted=redact(value),
+                key=key,
+                suppressed=candidate.suppressed,
+                suppressed_by=candidate.suppressed_by,
+            )
+        )
+
+
+class _Sighting(NamedTuple):
+    """A candidate, and where in its member it is; `line` counts from 1."""
+
+    start: int
+    end: int
+    line: int
+    candidate: Candidate
+
+    def __repr__(self) -> str:
+        return "_Sighting()"
+
+
+def _overlapping(sightings: Iterable[_Sighting]) -> Iterator[list[_Sighting]]:
+    """The sightings in order of place, in runs of which each overlaps one before it. Only those are rivals."""
+    run: list[_Sighting] = []
+    high = 0
+    for sighting in sorted(sightings, key=_PLACE):
+        if run and sighting.start >= high:
+            yield run
+            run = []
+        run.append(sighting)
+        high = max(high, sighting.end)
+    if run:
+        yield run
+
+
+_PLACE = itemgetter(0, 1)
 
 
 class _LineCounter:

@@ -21,6 +21,7 @@ class Reopened(Protocol):
 
     def read(self, size: int, /) -> bytes: ...
     def skip(self, size: int, /) -> int: ...
+    def read_at(self, offset: int, size: int, /) -> bytes: ...
     def close(self) -> None: ...
 
 
@@ -44,6 +45,14 @@ class _Hashes:
         return MemberDigest(member, md5, sha1, sha256)
 
 
+def digest_of(member: int, data: Iterable[bytes]) -> MemberDigest:
+    """The digests of a member whose whole content is at hand, in pieces."""
+    hashes = _Hashes()
+    for piece in data:
+        hashes.update(piece)
+    return hashes.digest(member)
+
+
 class MemberDigests:
     """Collects the digests that are wanted, block by block."""
 
@@ -64,6 +73,11 @@ class MemberDigests:
         hashes.update(data)
         self._digests[member] = hashes.digest(member)
         self._wanted.add(member)
+
+    def put(self, digest: MemberDigest) -> None:
+        """A digest that was made elsewhere."""
+        self._digests[digest.member] = digest
+        self._wanted.add(digest.member)
 
     def leave(self, block: Block, waiting: Iterable[int], last: int) -> None:
         """Before a block goes: digest what is wanted, or may be (`waiting`), and lies in it whole.

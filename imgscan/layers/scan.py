@@ -11,18 +11,22 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from imgscan.errors import Effect, Problem
-from imgscan.evidence import Coverage, Depth, Fact, LayerScan, Match, MemberTable, ScanPlan, Skip, decode
+from imgscan.evidence import Coverage, Depth, Fact, InnerCoverage, LayerScan, Match, MemberTable, ScanPlan, Skip, decode
 from imgscan.image.blob import Readable
 from imgscan.image.compression import Compression, PlainStream
 from imgscan.layers.blocks import BLOCK_SIZE, Block, BlockReader
-from imgscan.layers.confirmation import Confirmation
+from imgscan.layers.confirmation import Confirmation, Spans
 from imgscan.layers.extractors import EXTRACTORS, Extractor
+from imgscan.layers.inner_search import InnerFiles, InnerSearch
 from imgscan.layers.matchers.matcher import Matcher
 from imgscan.layers.member_digests import MemberDigests, Reopen
 from imgscan.layers.names import find_in_names
+from imgscan.layers.unpacking import Unpacking, merged
 from imgscan.secrets.detector import Detector, Nominator
 from imgscan.tar.walker import MemberWalker
 
@@ -94,11 +98,17 @@ class LayerScanner:
         """
         return _Run(self, stream, reopen, progress, block_size).run()
 
-    def confirmation(self, walker: MemberWalker, digests: MemberDigests) -> Confirmation:
+    def inner_search(self) -> InnerSearch:
+        """For the files inside the members of one layer, on a thread of their own."""
+        assert self._matcher is not None  # noqa: S101  # nothing is unpacked without patterns
+        files = InnerFiles()
+        return InnerSearch(self._matcher.thread_copy(), files, self.confirmation(files, None))
+
+    def confirmation(self, table: Spans, digests: MemberDigests | None) -> Confirmation:
         """For one scan of one layer."""
         cap = self.plan.limits.confirmations
         return Confirmation(
-            self._detectors, self._nominators, walker, key=self._key, cap=cap, digests=digests, revealed=self._revealed
+            self._detectors, self._nominators, table, key=self._key, cap=cap, digests=digests, revealed=self._revealed
         )
 
     def find_in_names(self, table: MemberTable, matcher: Matcher) -> Iterator[Match]:
@@ -161,18 +171,29 @@ class _Run:
         )
         self._matcher = scanner.matcher()
         plain = self._stream.compression is Compression.NONE
-        self._digests = MemberDigests(self._walker.table, reopen if plain else None)
-        self._confirmation = scanner.confirmation(self._walker, self._digests) if self._matcher is not None else None
+        again = reopen if plain else None
+        self._digests = MemberDigests(self._walker.table, again)
+        self._confirmation: Confirmation | None = None
+        self._unpacking: Unpacking | None = None
+        if self._matcher is not None:
+            self._confirmation = scanner.confirmation(self._walker.table, self._digests)
+            self._unpacking = Unpacking(self._walker, limits, scanner.inner_search, digests=self._digests, reopen=again)
 
     def run(self) -> LayerScan:
-        block = self._blocks.next(None)
-        if block.last:
-            self._digest(block)
-            self._walker.feed(block.fresh_view, block.offset)
-            self._confirm(block, self._match(block))
-        else:
-            self._run_threaded(block)
-        return self._result()
+        with self._unpacking or nullcontext():
+            block = self._blocks.next(None)
+            if block.last:
+                self._digest(block)
+                self._walk(block)
+                self._confirm(block, self._match(block))
+            else:
+                self._run_threaded(block)
+            return self._result()
+
+    def _walk(self, block: Block) -> None:
+        self._walker.feed(block.fresh_view, block.offset)
+        if self._unpacking is not None:
+            self._unpacking.feed(block)
 
     def _run_threaded(self, block: Block) -> None:
         with (
@@ -185,7 +206,7 @@ class _Run:
                 following = None if block.last else reading.submit(self._blocks.next, block)
                 digested = hashing.submit(self._digest, block)
                 matched = matching.submit(self._match, block)
-                self._walker.feed(block.fresh_view, block.offset)
+                self._walk(block)
                 if waiting is not None:
                     self._finish(*waiting)
                 waiting = (block, digested, matched)
@@ -228,6 +249,10 @@ class _Run:
         if any(problem.effect is Effect.INCOMPLETE for problem in self._stream.problems):
             problems = [problem for problem in problems if problem.code != "truncated-layer"] or problems
         matches, more = self._confirmation.result() if self._confirmation is not None else ((), ())
+        inner = InnerCoverage()
+        if self._unpacking is not None:
+            unpacked, told, inner = self._unpacking.finish()
+            matches, more = merged(matches, unpacked), (*more, *told)
         if self._matcher is not None:
             matches = (*matches, *self._scanner.find_in_names(self._walker.table, self._matcher))
         digest = f"sha256:{self._stored_hash.hexdigest()}"
@@ -241,7 +266,7 @@ class _Run:
             matches=matches,
             facts=tuple(self._facts),
             digests=self._digests.result(self._stream.size),
-            coverage=_coverage(self._walker.table, self._walker.cut, self._scanner.plan.depth),
+            coverage=replace(_coverage(self._walker.table, self._walker.cut, self._scanner.plan.depth), inner=inner),
             problems=(*problems, *more),
         )
 

@@ -225,7 +225,12 @@ def _coverage(coverage: CoverageLedger) -> Document:
         "scanned": coverage.scanned,
         "skipped": [_skip(skip) for skip in coverage.skipped],
         "opaque": [_skip(skip) for skip in coverage.opaque],
-        "inner": {"members": 0, "scanned": 0, "skipped": [], "opaque": []},
+        "inner": {
+            "members": coverage.inner.members,
+            "scanned": coverage.inner.scanned,
+            "skipped": [_skip(skip) for skip in coverage.inner.skipped],
+            "opaque": [_skip(skip) for skip in coverage.inner.opaque],
+        },
         "complete": coverage.complete,
     }
 

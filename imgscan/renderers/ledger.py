@@ -34,8 +34,14 @@ def coverage(report: Report, page: Page) -> Lines:
             more = len(problems) - PROBLEMS
             texts += [f"and {more:,} more of this kind"] if more > 0 else []
             lines += _bulleted(style.mark(tone), [f"{label}: {texts[0]}", *texts[1:]], page, one_line(code, 60))
-    for label, skips in (("skipped", report.coverage.skipped), ("cannot be read", report.coverage.opaque)):
-        lines += [line for skip in skips for line in _bulleted(style.mark("info"), [_skip(label, skip)], page)]
+    ledger, inner = report.coverage, report.coverage.inner
+    for label, skips in (("skipped", ledger.skipped), ("cannot be read", ledger.opaque)):
+        lines += [
+            line for skip in skips for line in _bulleted(style.mark("info"), [_skip(label, skip, "member")], page)
+        ]
+    for label, skips in (("skipped", inner.skipped), ("cannot be read", inner.opaque)):
+        what = "file inside others"
+        lines += [line for skip in skips for line in _bulleted(style.mark("info"), [_skip(label, skip, what)], page)]
     return [style.heading("COVERAGE"), *lines] if lines else []
 
 
@@ -47,8 +53,10 @@ def _by_code(problems: Sequence[Problem], effect: Effect) -> dict[str, list[Prob
     return found
 
 
-def _skip(label: str, skip: Skip) -> str:
-    return f"{label}: {count_text(skip.count, 'member')}, {size_text(skip.bytes)}: {one_line(skip.reason, 200)}"
+def _skip(label: str, skip: Skip, what: str) -> str:
+    count = count_text(skip.count, what, "files inside others" if what != "member" else "")
+    size = f", {size_text(skip.bytes)}" if skip.bytes or what == "member" else ""
+    return f"{label}: {count}{size}: {one_line(skip.reason, 200)}"
 
 
 def _bulleted(mark: str, texts: Sequence[str], page: Page, code: str = "") -> Lines:

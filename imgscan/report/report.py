@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from imgscan.errors import Effect, Problem
-from imgscan.evidence import Skip
+from imgscan.evidence import InnerCoverage, Skip
 from imgscan.report.finding import Origin
 from imgscan.report.policy import Verdict
 
@@ -120,13 +120,17 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class CoverageLedger:
-    """What was read of all layers together: `scanned` plus the counts of `skipped` is `members`."""
+    """What was read of all layers together: `scanned` plus the counts of `skipped` is `members`.
+
+    `inner` is the same account for what lies inside members.
+    """
 
     members: int
     scanned: int
     skipped: tuple[Skip, ...]
     opaque: tuple[Skip, ...]
     complete: bool
+    inner: InnerCoverage = field(default_factory=InnerCoverage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,111 @@
+"""Files from inside a member, searched as a layer's members are: one run of bytes in blocks, and spans in it.
+
+Many small files share a block, so that each costs a copy and a row, not a call of the matcher.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import replace
+
+from imgscan.errors import Problem
+from imgscan.evidence import Match, encode
+from imgscan.layers.blocks import CARRY, Block
+from imgscan.layers.confirmation import Confirmation
+from imgscan.layers.matchers.matcher import Matcher
+
+_BLOCK = 1 << 20
+_OPEN = 1 << 62  # size of a file whose end has not come yet
+
+
+class InnerFiles:
+    """The spans of inner files, as Confirmation reads a MemberTable."""
+
+    def __init__(self) -> None:
+        self.data_offsets = array("q")
+        self.sizes = array("q")
+        self.names: list[str] = []
+
+    def path(self, index: int) -> bytes:
+        return encode(self.names[index])
+
+    def clear(self) -> None:
+        del self.data_offsets[:], self.sizes[:]
+        self.names.clear()
+
+
+class InnerSearch:
+    """For one thread: begin() a file, write() its bytes, end() it; finish() the member that they lie in."""
+
+    def __init__(self, matcher: Matcher, files: InnerFiles, confirmation: Confirmation) -> None:
+        self._matcher = matcher
+        self._files = files
+        self._confirmation = confirmation
+        self._places: list[tuple[str, int]] = []
+        self._buffer = bytearray(CARRY + _BLOCK)
+        self._block = self._first_block()
+
+    def begin(self, place: str, name: str, at: int = 0) -> None:
+        """A file begins: `place` is where it is for a report, `name` what it is called, for its syntax.
+
+        `at` is the offset in the file that the first byte to come has.
+        """
+        block = self._block
+        self._files.data_offsets.append(block.begin + block.end)
+        self._files.sizes.append(_OPEN)
+        self._files.names.append(name)
+        self._places.append((place, at))
+
+    def write(self, data: bytes) -> None:
+        at = 0
+        while at < len(data):
+            room = len(self._buffer) - self._block.end
+            if room == 0:
+                self._flush(last=False)
+                continue
+            piece = data[at : at + room]
+            self._buffer[self._block.end : self._block.end + len(piece)] = piece
+            self._block.end += len(piece)
+            at += len(piece)
+
+    def end(self) -> None:
+        block = self._block
+        size = block.begin + block.end - self._files.data_offsets[-1]
+        if size:
+            self._files.sizes[-1] = size
+            return
+        # Nothing may lie in an empty file, and the next one begins where it does.
+        self._files.data_offsets.pop()
+        self._files.sizes.pop()
+        self._files.names.pop()
+        self._places.pop()
+
+    def finish(self, member: int) -> tuple[Sequence[Match], Sequence[Problem]]:
+        """All matches in the files written since the last finish(), in their order, told of `member`."""
+        self._flush(last=True)
+        matches, problems = self._confirmation.take()
+        placed = []
+        for match in matches:
+            place, at = self._places[match.member]
+            placed.append(replace(match, member=member, inner_path=place, offset=match.offset + at))
+        self._files.clear()
+        self._places.clear()
+        self._block = self._first_block()
+        return placed, problems
+
+    def _first_block(self) -> Block:
+        return Block(self._buffer, CARRY, CARRY, CARRY, 0, last=False)
+
+    def _flush(self, *, last: bool) -> None:
+        block = self._block
+        block.last = last
+        overlap = min(block.fresh - block.start, Confirmation.OVERLAP)
+        with memoryview(self._buffer) as view, view[block.fresh - overlap : block.end] as part:
+            found = self._matcher.match(part)
+        self._confirmation.add(block, [(end - overlap, number) for end, number in found if end > overlap])
+        if not last:
+            carried = min(CARRY, block.end - block.start)
+            self._buffer[CARRY - carried : CARRY] = self._buffer[block.end - carried : block.end]
+            offset = block.begin + block.end
+            self._block = Block(self._buffer, CARRY - carried, CARRY, CARRY, offset, last=False)

@@ -7,6 +7,8 @@ This is what every command and the library call; it prints nothing and reads no 
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +17,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from secrets import token_bytes
-from threading import Lock
+from threading import Lock, Thread
+from typing import TYPE_CHECKING
 
 from imgscan.analyzers import ANALYZERS
 from imgscan.analyzers.analyzer import Analyzer, Evidence
@@ -31,6 +34,9 @@ from imgscan.overlay import Overlay
 from imgscan.report import Policy, Report
 from imgscan.sources import SOURCES
 from imgscan.sources.source import Opened, PlatformRequest, Request, Source
+
+if TYPE_CHECKING:
+    from imgscan.layers.scan import LayerScanner
 
 ProgressCallback = Callable[[str, int, int | None], None]
 """(what, done, total): bytes; `total` is None where nobody knows."""
@@ -141,10 +147,13 @@ class _Run:
         self._options = options
         # --show-secrets reads again, and neither reads nor writes the cache.
         off = options.cache is CacheMode.OFF or options.show_secrets or options.cache_directory is None
-        self._cache = None if off or options.cache_directory is None else ScanCache(options.cache_directory)
+        # A key of the user's makes ids equal everywhere; the matches under it are kept apart from those under others.
+        own = hmac.digest(options.key, b"imgscan secrets", hashlib.sha256) if options.key else None
+        self._cache = None if off or options.cache_directory is None else ScanCache(options.cache_directory, own)
         self._matcher_cache = options.cache_directory
-        self._key = self._cache.secret_key() if self._cache is not None else token_bytes(32)
-        self._scanner: object = None
+        self._key = own or (self._cache.secret_key() if self._cache is not None else token_bytes(32))
+        self._scanner: LayerScanner | None = None
+        self._scanner_lock = Lock()
         self._lock = Lock()
         self._done = 0
         self._total: int | None = None
@@ -154,6 +163,10 @@ class _Run:
     @property
     def opens_layers(self) -> bool:
         return self.plan.depth > Depth.CONFIG
+
+    def prepare(self) -> None:
+        if self.opens_layers:
+            Thread(target=self._make_scanner, name="imgscan-prepare", daemon=True).start()
 
     def scan(self, stream: Readable, name: str) -> LayerScan | None:
         del name
@@ -244,18 +257,22 @@ class _Run:
         return self._cache.find(identity, self.plan.fingerprint)
 
     def _scan(self, stream: Readable, reopen: Reopen | None = None) -> LayerScan:
-        from imgscan.layers.scan import LayerScanner  # noqa: PLC0415  # loads Hyperscan and detect-secrets' regexes
+        scanner = self._make_scanner()
+        return scanner.scan(stream, reopen=reopen, progress=self._advance)
 
-        with self._lock:
-            if not isinstance(self._scanner, LayerScanner):
+    def _make_scanner(self) -> LayerScanner:
+        """The scanner, made once: by whoever needs it first."""
+        with self._scanner_lock:
+            if self._scanner is None:
+                from imgscan.layers.scan import LayerScanner  # noqa: PLC0415  # loads Hyperscan and detect-secrets
+
                 self._scanner = LayerScanner.for_plan(
                     self.plan,
                     secret_key=self._key,
                     matcher_cache=self._matcher_cache,
                     revealed=self.revealed,
                 )
-            scanner = self._scanner
-        return scanner.scan(stream, reopen=reopen, progress=self._advance)
+            return self._scanner
 
     def _advance(self, count: int) -> None:
         with self._lock:

@@ -7,7 +7,7 @@ did not read everything is not kept. A cache that cannot be read or written is t
     scans/HMAC.scan           a LayerScan, see `encode_scan`; named after diff_id and plan under the key, so that a
                               scan whose matches bear another key is never found
     files/IDENTITY.json       what a verified read of a run of bytes in a file gave
-    configs/HEX               a config blob, by its digest
+    configs/HEX               a config blob, by its digest, sealed under the key
     matcher-*.hsdb            compiled patterns
 """
 
@@ -77,9 +77,10 @@ class FileIdentity:
 class ScanCache:
     """The cache in one directory, made with mode 0700 on first use."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, secret_key: bytes | None = None) -> None:
+        """`secret_key` stands in for the cache's own where ids of secrets must be equal in other places as well."""
         self._directory = directory
-        self._key: bytes | None = None
+        self._key = secret_key
         self.failure = ""
         """Why the cache could not be written, told once; empty where it could."""
 
@@ -88,7 +89,7 @@ class ScanCache:
         return self._directory
 
     def secret_key(self) -> bytes:
-        """The HMAC key of this cache; a fresh one for this run where it cannot be kept."""
+        """The HMAC key of its matches: the one it was given, else its own; a fresh one where that cannot be kept."""
         if self._key is None:
             self._key = self._kept_key()
         return self._key
@@ -155,14 +156,23 @@ class ScanCache:
         algorithm, _, name = image_id.partition(":")
         if algorithm != "sha256" or not _is_hex(name):
             return None
-        data = _read(self._directory / "configs" / name)
+        sealed = _read(self._directory / "configs" / name)
+        data = self._seal(sealed, name) if sealed is not None else None
         return data if data is not None and hashlib.sha256(data).hexdigest() == name else None
 
     def put_config(self, image_id: str, blob: bytes) -> None:
-        """Keep a config blob under the digest it has."""
+        """Keep a config blob under the digest it has, sealed: ENV may hold secrets, and no plaintext is written."""
         name = hashlib.sha256(blob).hexdigest()
         if image_id == f"sha256:{name}":
-            self._write(self._directory / "configs" / name, blob)
+            self._write(self._directory / "configs" / name, self._seal(blob, name))
+
+    def _seal(self, data: bytes, name: str) -> bytes:
+        """Hide bytes from whoever searches or copies the cache's files without its key, or show them again.
+
+        A keystream from the key and the blob's digest; no shelter from somebody who may read the whole directory.
+        """
+        stream = hashlib.shake_256(self._kept_key() + name.encode()).digest(len(data))
+        return (int.from_bytes(data, "big") ^ int.from_bytes(stream, "big")).to_bytes(len(data), "big")
 
     def prune(self, cap: int = SIZE_CAP) -> None:
         """Remove the least recently used files until the rest fits the cap."""

@@ -62,10 +62,13 @@ def read_archive_stream(
     A stream that breaks off gives what was complete, with an INCOMPLETE problem; InvalidImage where that is no
     image. OSError of the stream goes through.
     """
+    visitor.prepare()
     plain = PlainStream(stream)
     entries = _StreamEntries()
     reader = TarReader(plain, ARCHIVE_LIMITS)
+    count = 0
     for member, data in reader:
+        count += 1
         visitor.progress("reading", plain.stored_size, None)
         if member.kind in (MemberKind.SYMLINK, MemberKind.HARDLINK):
             add_link(entries.links, member)
@@ -74,7 +77,7 @@ def read_archive_stream(
                 tell_duplicate(entries.problems, member)
             _take(entries, member.path, member.size, data, visitor)
     plain.drain()
-    if not entries.blobs and not entries.links:
+    if not count:
         raise not_an_archive(reference)
     wrong: list[Problem] = [*entries.problems.all(), *reader.problems, *plain.problems]
     try:

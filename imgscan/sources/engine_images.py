@@ -271,6 +271,9 @@ class _Keeper:
     def opens_layers(self) -> bool:
         return self._visitor.opens_layers
 
+    def prepare(self) -> None:
+        self._visitor.prepare()
+
     def read(self, size: int, /) -> bytes:
         data = self._stream.read(size)
         self._done += len(data)

@@ -21,6 +21,10 @@ class LayerVisitor(Protocol):
         """False at depth CONFIG: no layer is wanted, so a source need not fetch any."""
         ...
 
+    def prepare(self) -> None:
+        """Layers will come: what scanning needs may be loaded meanwhile. Returns at once."""
+        ...
+
     def scan(self, stream: Readable, name: str) -> LayerScan | None:
         """Scan a layer-like blob to its end; None where the plan opens no layer (the blob is drained all the same)."""
         ...

@@ -20,6 +20,9 @@ class KeepingVisitor:
         self._between = between
         self._scanner = LayerScanner(ScanPlan(depth=Depth.MEMBERS), (), secret_key=bytes(32))
 
+    def prepare(self):
+        self.prepared = True
+
     def scan(self, stream, name):
         if not self.opens_layers:
             while stream.read(1 << 20):

@@ -19,13 +19,19 @@ EVERY = pytest.mark.parametrize("extractor", EXTRACTORS, ids=lambda extractor: e
 PATHS = {
     "accounts": ["etc/passwd", "etc/group"],
     "os_release": ["etc/os-release", "usr/lib/os-release"],
-    "dpkg": ["var/lib/dpkg/status", "var/lib/dpkg/info/apt.list", "var/lib/dpkg/status.d/tzdata.md5sums"],
+    "dpkg": [
+        "var/lib/dpkg/status",
+        "var/lib/dpkg/info/apt.list",
+        "var/lib/dpkg/info/apt.md5sums",
+        "var/lib/dpkg/status.d/tzdata.md5sums",
+    ],
     "apk": ["lib/apk/db/installed", "usr/lib/apk/db/installed"],
     "rpm": ["var/lib/rpm/Packages", "usr/lib/sysimage/rpm/rpmdb.sqlite", "var/lib/rpm/Packages.db"],
     "python_packages": [
         "usr/lib/python3/dist-packages/a-1.dist-info/METADATA",
         "usr/lib/python3/dist-packages/a-1.dist-info/RECORD",
         "srv/a-1.dist-info/entry_points.txt",
+        "srv/a-1.dist-info/direct_url.json",
         "usr/lib/python3/dist-packages/a.egg-info",
         "usr/lib/python3/dist-packages/a.egg-info/PKG-INFO",
     ],
@@ -36,7 +42,9 @@ PATHS = {
 LINES = st.lists(
     st.sampled_from(
         ["", "#", ":", "a:x:0:0", "Package: a", "Version: 1", "P:a", "F:usr/bin", "R:gcc", "/usr/bin/gcc", "Name: a",
-         "../../bin/pip,sha256=x,1", '{"name": "a"}', "#!/bin/sh", "exec gosu a b", "KEY=value", "\udc80", "[x]", '"']
+         "../../bin/pip,sha256=x,1", "a,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0", "Z:Q1x", "Z:Q1é=",
+         "Conffiles:", " /etc/x d41d8cd98f00b204e9800998ecf8427e", "d41d8cd98f00b204e9800998ecf8427e  usr/bin/x",
+         '{"name": "a"}', "#!/bin/sh", "exec gosu a b", "KEY=value", "\udc80", "[x]", '"']
     )
 ).map("\n".join)  # fmt: skip
 CONTENT = st.binary(max_size=600) | LINES.map(lambda text: text.encode("utf-8", "surrogateescape"))

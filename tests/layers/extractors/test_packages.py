@@ -11,6 +11,7 @@ from imgscan.layers.extractors.dpkg import DpkgExtractor
 from imgscan.layers.extractors.npm_packages import NpmPackagesExtractor
 from imgscan.layers.extractors.os_release import OsReleaseExtractor
 from imgscan.layers.extractors.python_packages import PythonPackagesExtractor
+from imgscan.package_checksums import digest_key, path_key, records
 
 dpkg = DpkgExtractor().extract
 apk = ApkExtractor().extract
@@ -84,6 +85,77 @@ def test_python_records_are_joined_by_their_directory():
     )
     scripts = b"[console_scripts]\npip = pip:main\n# x = y\n[gui_scripts]\ny = z\n"
     assert python(f"{info}/entry_points.txt", scripts) == (("script", info, "pip"),)
+
+
+EMPTY = {"md5": "d41d8cd98f00b204e9800998ecf8427e", "sha1": "da39a3ee5e6b4b0d3255bfef95601890afd80709"}
+RECORDED = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"  # sha256 of nothing
+
+
+def checksums(rows):
+    """(package, algorithm, records) of the rows that have digests."""
+    return [(row[1], row[2], list(records(row[3]))) for row in rows if row[0] == "checksums"]
+
+
+def record(path: str, digest: str):
+    return (path_key(path.encode()), digest_key(digest))
+
+
+def test_checksums_of_dpkg_are_kept_for_all_files():
+    sums = f"{EMPTY['md5']}  usr/share/a b\n{EMPTY['md5'].upper()}  no\nnonsense\n".encode()
+    listed = [("foo", "md5", [record("usr/share/a b", EMPTY["md5"])])]
+    assert checksums(dpkg("var/lib/dpkg/info/foo:amd64.md5sums", sums)) == listed
+    assert checksums(dpkg("var/lib/dpkg/status.d/foo.md5sums", sums)) == listed
+
+
+def test_conffiles_are_part_of_the_checksums_of_dpkg():
+    status = f"""Package: foo
+Conffiles:
+ /etc/a {EMPTY["md5"]}
+ /etc/b newconffile
+ /etc/c {EMPTY["md5"]} obsolete
+Description: x
+ /etc/d {EMPTY["md5"]}
+"""
+    assert checksums(dpkg("var/lib/dpkg/status", status.encode())) == [
+        ("foo", "md5", [record("etc/a", EMPTY["md5"]), record("etc/c", EMPTY["md5"])])
+    ]
+
+
+def test_checksums_of_apk_are_sha1_or_sha256():
+    database = (
+        b"P:foo\nF:etc\nR:a\nZ:Q12jmj7l5rSw0yVb/vlWAYkK/YBwk=\nR:b\nR:c\n"
+        b"Z:Q247DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\nR:d\nZ:Q1?\n"
+    )
+    sha256 = "e3b0c44298fc1c149afbf4c8996fb924"
+    assert checksums(apk("lib/apk/db/installed", database)) == [
+        ("foo", "sha1", [record("etc/a", EMPTY["sha1"])]),
+        ("foo", "sha256", [record("etc/c", sha256)]),
+    ]
+
+
+def test_checksums_of_a_record_are_for_paths_of_the_image():
+    info = "srv/site-packages/a-1.dist-info"
+    text = f"a.py,sha256={RECORDED},0\n../../etc/b,sha256={RECORDED},0\na-1.dist-info/RECORD,,\nc,sha999=x,1\n"
+    sha256 = "e3b0c44298fc1c149afbf4c8996fb924"
+    assert checksums(python(f"{info}/RECORD", text.encode())) == [
+        (info, "sha256", [record("srv/site-packages/a.py", sha256), record("etc/b", sha256)])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("document", "how"),
+    [
+        (b'{"url": "file:///src", "dir_info": {"editable": true}}', "editable"),
+        (b'{"url": "file:///src", "dir_info": {}}', "directory"),
+        (b'{"url": "https://user:word@git.example/x", "vcs_info": {"vcs": "git"}}', "vcs"),
+        (b'{"url": "https://user:word@x.example/x.whl", "archive_info": {}}', "archive"),
+        (b"[" * 100_000, "archive"),
+        (b"[]", "archive"),
+    ],
+)
+def test_how_a_package_came_without_an_index_is_told_without_its_url(document: bytes, how: str):
+    info = "srv/a-1.dist-info"
+    assert python(f"{info}/direct_url.json", document) == (("direct", info, how),)
 
 
 def test_npm_programs_are_told_with_their_path_in_the_image():

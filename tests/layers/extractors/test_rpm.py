@@ -12,46 +12,10 @@ from hypothesis import strategies as st
 
 from imgscan.layers.extractors.rpm import RpmExtractor
 from imgscan.layers.extractors.rpm_containers import header_blobs
+from tests.package_records import rpm_database as sqlite_database
+from tests.package_records import rpm_header as header
 
 BLOBS = st.lists(st.binary(min_size=1, max_size=9_000), max_size=8)
-
-
-def header(name: str, version: str, release: str, *, epoch: int | None = None, files: tuple[str, ...] = ()) -> bytes:
-    """An rpm header blob (lib/header.c)."""
-    directories = sorted({path.rpartition("/")[0] + "/" for path in files})
-    tags: list[tuple[int, int, int, bytes]] = [
-        (1000, 6, 1, name.encode() + b"\0"),
-        (1001, 6, 1, version.encode() + b"\0"),
-        (1002, 6, 1, release.encode() + b"\0"),
-        (1022, 6, 1, b"x86_64\0"),
-    ]
-    if epoch is not None:
-        tags.append((1003, 4, 1, struct.pack(">I", epoch)))
-    if files:
-        indexes = [directories.index(path.rpartition("/")[0] + "/") for path in files]
-        tags += [
-            (1116, 4, len(files), struct.pack(f">{len(files)}I", *indexes)),
-            (1117, 8, len(files), b"".join(path.rpartition("/")[2].encode() + b"\0" for path in files)),
-            (1118, 8, len(directories), b"".join(path.encode() + b"\0" for path in directories)),
-        ]
-    index, store = b"", b""
-    for tag, kind, number, value in tags:
-        store += b"\0" * (-len(store) % 4)
-        index += struct.pack(">IIiI", tag, kind, len(store), number)
-        store += value
-    return struct.pack(">II", len(tags), len(store)) + index + store
-
-
-def sqlite_database(blobs: list[bytes], page_size: int = 4096) -> bytes:
-    connection = sqlite3.connect(":memory:")
-    connection.execute(f"PRAGMA page_size = {page_size}")
-    connection.execute("CREATE TABLE 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT,blob BLOB NOT NULL)")
-    connection.execute("CREATE TABLE 'Name' (key 'TEXT' NOT NULL, hnum INTEGER NOT NULL)")
-    connection.executemany("INSERT INTO Packages (blob) VALUES (?)", [(blob,) for blob in blobs])
-    connection.commit()
-    data = connection.serialize()
-    connection.close()
-    return data
 
 
 def ndb_database(blobs: list[bytes]) -> bytes:

@@ -174,7 +174,8 @@ class _Stacker:
                 layer = stack.layer(event)
                 add("whiteout-without-target", "a whiteout of a path that no lower layer has", path=name, layer=layer)
         for first, second in pairwise(files):
-            if stack.layer(first) == stack.layer(second):
+            directories = stack.kinds[first] == stack.kinds[second] == MemberKind.DIRECTORY  # hides nothing
+            if stack.layer(first) == stack.layer(second) and not directories:
                 layer = stack.layer(first)
                 add("duplicate-entry", "twice in one layer; the last entry counts", path=name, layer=layer)
         clashes = {stack.layer(at) for at in below} & {

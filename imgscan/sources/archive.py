@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from imgscan.image.compression import Compression, detect_compression
 from imgscan.image.image import SourceKind
 from imgscan.sources.archive_stream import read_archive_stream
 from imgscan.sources.assemble import assemble
-from imgscan.sources.entries import ArchiveEntries, read_head_of
+from imgscan.sources.entries import ArchiveEntries, cut_off, read_head_of
 from imgscan.sources.source import LayerVisitor, Opened, Request
 from imgscan.sources.unclaimed import unclaimed
 
@@ -26,7 +27,8 @@ class Archive:
     scheme = "archive"
 
     def detect(self, target: str) -> bool:
-        return target == STANDARD_INPUT or (Path(target).exists() and not Path(target).is_dir())
+        # os.path answers for names that no file can have as well; pathlib raises.
+        return target == STANDARD_INPUT or (os.path.exists(target) and not os.path.isdir(target))  # noqa: PTH110, PTH112
 
     @contextmanager
     def open(self, request: Request, visitor: LayerVisitor) -> Iterator[Opened]:
@@ -57,6 +59,9 @@ class Archive:
 
     def _plain(self, path: str, request: Request) -> Opened:
         entries = ArchiveEntries.read(path)
-        assembly = assemble(entries, request.platforms, where=path, source=SourceKind.ARCHIVE)
+        try:
+            assembly = assemble(entries, request.platforms, where=path, source=SourceKind.ARCHIVE)
+        except InvalidImage as error:
+            raise cut_off(path, entries.problems, error) from error
         problems = (*entries.problems, *assembly.problems, *unclaimed(entries, assembly.claimed))
         return Opened(images=tuple(assembly.images), problems=problems)

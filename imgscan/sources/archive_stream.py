@@ -21,6 +21,7 @@ from imgscan.sources.entries import (
     ARCHIVE_LIMITS,
     MAX_DOCUMENTS,
     add_link,
+    cut_off,
     follow,
     looks_like_json,
     looks_like_layer,
@@ -83,12 +84,7 @@ def read_archive_stream(
     try:
         assembly = assemble(entries, request.platforms, where=reference, source=source)
     except InvalidImage as error:
-        cut = next((problem for problem in wrong if problem.effect is Effect.INCOMPLETE), None)
-        if cut is None:
-            raise
-        raise InvalidImage(
-            f"{reference} is cut off before anything said what is in it ({cut.message})", tip="save the image again"
-        ) from error
+        raise cut_off(reference, wrong, error) from error
     if source is SourceKind.DOCKER:
         # An engine names an image's config by its digest: known, it need not be saved to be read again.
         for image in assembly.images:

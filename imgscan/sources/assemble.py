@@ -48,6 +48,7 @@ def assemble(
     if not assembly.images:
         raise failure or InvalidImage(
             f"{where} holds no image: neither index.json nor manifest.json nor v1 layers were found",
-            tip="give an archive that docker save, podman save, skopeo or buildah wrote, or an OCI layout",
+            tip="give an archive that docker save, podman save, skopeo or buildah wrote, or an OCI layout; "
+            "the tar of a single layer or of a file system is none",
         )
     return assembly

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from imgscan.errors import InvalidImage, Problem, ProblemLog
+from imgscan.errors import Effect, InvalidImage, Problem, ProblemLog
 from imgscan.evidence import Limits, Member, MemberKind
 from imgscan.image.blob import BlobRef, FileBlob, Readable
 from imgscan.image.compression import SNIFF, Compression, detect_compression
@@ -56,14 +57,16 @@ class ArchiveEntries:
         with FileBlob(path, 0, Path(path).stat().st_size).open() as stream:
             reader = TarReader(stream, ARCHIVE_LIMITS)
             duplicates = ProblemLog()
+            count = 0
             for member, _ in reader:
+                count += 1
                 if member.kind in _FILES:
                     if member.path in entries.files:
                         tell_duplicate(duplicates, member)
                     entries.files[member.path] = FileBlob(path, member.data_offset, member.size)
                 else:
                     add_link(entries.links, member)
-        if not entries.files and not entries.links:
+        if not count:
             raise not_an_archive(path)
         entries.problems = (*reader.problems, *duplicates.all())
         return entries
@@ -76,7 +79,11 @@ class ArchiveEntries:
         return read_document(blob) if blob is not None else None
 
     def blob(self, name: str) -> FileBlob | None:
-        return self.files.get(follow(name, self.files, self.links))
+        return self.files.get(self.place(name))
+
+    def place(self, name: str) -> str:
+        """What is equal for two names of one file."""
+        return follow(name, self.files, self.links)
 
 
 @dataclass(slots=True)
@@ -100,6 +107,10 @@ class DirectoryEntries:
             return FileBlob(str(path), 0, path.stat().st_size) if path.is_file() else None
         except (OSError, ValueError):  # ValueError: a NUL in the name
             return None
+
+    def place(self, name: str) -> str:
+        """What is equal for two names of one file."""
+        return os.path.realpath(self.root / name) if "\0" not in name else name
 
     def _files(self) -> Iterator[Path]:
         """At the depths where layouts have files: `manifest.json`, `ID/layer.tar`, `blobs/sha256/HEX`."""
@@ -177,3 +188,12 @@ def not_an_archive(path: str) -> InvalidImage:
         f"{path} is not an image archive: no tar header was found in it",
         tip="give a file that docker save, podman save, skopeo or buildah wrote, or an OCI layout directory",
     )
+
+
+def cut_off(where: str, problems: Iterable[Problem], error: InvalidImage) -> InvalidImage:
+    """The error for an archive without an image: that it is cut off, where that is why."""
+    cut = next((problem for problem in problems if problem.effect is Effect.INCOMPLETE), None)
+    if cut is None:
+        return error
+    message = f"{where} is cut off before anything said what is in it ({cut.message})"
+    return InvalidImage(message, tip="save the image again")

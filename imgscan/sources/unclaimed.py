@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 from imgscan.errors import Problem
 from imgscan.image.blob import FileBlob
-from imgscan.sources.entries import ArchiveEntries, DirectoryEntries, follow, looks_like_layer, read_head_of
+from imgscan.sources.entries import ArchiveEntries, DirectoryEntries, looks_like_layer, read_head_of
 
 
 def unclaimed(entries: ArchiveEntries | DirectoryEntries, claimed: set[str]) -> Iterator[Problem]:
     """One note a layer-like blob that no image names, in the order of their names."""
-    links = entries.links if isinstance(entries, ArchiveEntries) else {}
-    names = set(entries.names())
-    used = {follow(name, names, links) for name in claimed}
-    for name in sorted(names - used):
+    used = {entries.place(name) for name in claimed}
+    for name in sorted(entries.names()):
         blob = entries.blob(name)
-        if isinstance(blob, FileBlob) and blob.size and looks_like_layer(read_head_of(blob)):
+        if entries.place(name) in used or not isinstance(blob, FileBlob) or not blob.size:
+            continue
+        if looks_like_layer(read_head_of(blob)):
             yield unreferenced(name, blob.size)
 
 

@@ -36,6 +36,11 @@ _WHERE = {
         "Commands, health checks, authors, comments, annotations and file names are part of the image's metadata, "
         "which registries and engines show without a container being started.",
     ),
+    Family.ATTESTATION_SECRET: (
+        "in an attestation",
+        "Provenance and SBOMs are stored beside the image and pulled by whoever may pull it. BuildKit's provenance "
+        "repeats build arguments, the URL of the build context and, in mode=max, the Dockerfile.",
+    ),
 }
 
 _REMEDIES = {
@@ -44,6 +49,8 @@ _REMEDIES = {
     Family.HISTORY_SECRET: "Pass it to the step that needs it with RUN --mount=type=secret, which leaves no trace in "
     "the image, and build again.",
     Family.LABEL_SECRET: "Remove the label and build again.",
+    Family.ATTESTATION_SECRET: "Pass it with RUN --mount=type=secret instead of a build argument or URL, and build "
+    "again; --provenance=mode=min leaves build arguments out.",
     Family.CONFIG_SECRET: "Remove it from the instruction that holds it and build again; programs can read it from a "
     "file or variable given at run time.",
 }
@@ -102,7 +109,9 @@ class Sightings:
         """Make findings of candidates in the string at `location`; `where` names the place for the message."""
         for finding, candidate in self._make(candidates, location, where, added_by):
             if candidate.suppressed:
-                self.suppressed.append(Suppressed(finding, candidate.suppressed, candidate.suppressed_by or "the value"))
+                self.suppressed.append(
+                    Suppressed(finding, candidate.suppressed, candidate.suppressed_by or "the value")
+                )
             else:
                 self.findings.append(finding)
             # A token that looks made up may yet be real: set aside, and not shown either.

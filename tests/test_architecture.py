@@ -36,6 +36,7 @@ PEERS = {
 SIBLINGS = {
     "sources": {"archive", "docker_engine", "oci_layout", "registry"},
     "analyzers": {
+        "attestation_secret",
         "build_tool",
         "config_secret",
         "env_secret",

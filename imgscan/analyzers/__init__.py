@@ -7,6 +7,7 @@ evidence; it never opens a layer. To add one: write its file, add its line to AN
 from __future__ import annotations
 
 from imgscan.analyzers.analyzer import Analyzer, Evidence, Outcome
+from imgscan.analyzers.attestation_secret import AttestationSecretAnalyzer
 from imgscan.analyzers.build_tool import BuildToolAnalyzer
 from imgscan.analyzers.config_secret import ConfigSecretAnalyzer
 from imgscan.analyzers.env_secret import EnvSecretAnalyzer
@@ -26,6 +27,7 @@ ANALYZERS: tuple[Analyzer, ...] = (
     HistorySecretAnalyzer(),
     LabelSecretAnalyzer(),
     ConfigSecretAnalyzer(),
+    AttestationSecretAnalyzer(),
     SensitiveFileAnalyzer(),
     BuildToolAnalyzer(),
     HealthcheckAnalyzer(),

@@ -14,6 +14,7 @@ from imgscan.ownership import index_of, source_of
 from imgscan.package_checksums import digest_key, path_key, records, rows
 from imgscan.pipeline import CacheMode, Options, inspect_image
 from imgscan.report import Policy, Report
+from imgscan.secrets import known_examples
 from tests.image_builder import docker_archive_legacy, image, layer
 from tests.package_records import COMPANY, apk, deb, distroless, md5, rpm_database, rpm_header, wheel
 from tests.secrets.forms import pem, with_checksum
@@ -337,3 +338,19 @@ def test_a_path_has_one_key_however_it_is_written():
     assert path_key(b"/bin/ls") == path_key(b"./bin/ls") == path_key(b"usr/bin/ls") == path_key(b"bin/ls")
     assert path_key(b"usr/share/x") != path_key(b"share/x")
     assert path_key(b"./.x") == path_key(b".x") != path_key(b"x")
+
+
+# -- published test keys
+
+
+def test_a_key_of_a_known_test_suite_is_set_aside_without_any_package(inspect, monkeypatch, tmp_path):
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"[A test suite]\n{known_examples.fingerprint(pem())}\n")
+    monkeypatch.setattr(known_examples, "LIST", listed)
+    known_examples.known_examples.cache_clear()
+    try:
+        messages, aside = told(inspect({"opt/test/key.pem": pem(), "opt/test/other.pem": pem(seed=8)}))
+    finally:
+        known_examples.known_examples.cache_clear()
+    assert len(messages) == 1
+    assert set(aside) == {("known-example", "A test suite")}

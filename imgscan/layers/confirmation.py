@@ -13,6 +13,7 @@ from imgscan.evidence import Match, decode
 from imgscan.layers.blocks import CARRY, Block
 from imgscan.secrets.confirm import merge
 from imgscan.secrets.detector import NOMINATOR_SPAN, Candidate, Detector, Nominator, Window
+from imgscan.secrets.known_examples import set_aside
 from imgscan.secrets.redaction import redact, secret_key
 from imgscan.secrets.syntax import Syntax, syntax_of
 
@@ -163,7 +164,7 @@ class Confirmation:
             return
         for run in _overlapping(self._candidates.values()):
             if len(run) == 1:
-                self._add_match(run[0], run[0].candidate)
+                self._add_match(run[0], set_aside(run[0].candidate))
                 continue
             lines = {sighting.start: sighting for sighting in run}
             placed = [replace(each.candidate, start=each.start, end=each.end) for each in run]

@@ -124,22 +124,29 @@ class Ownership:
             for digest in scan.digests
         }
         self._packages: dict[tuple[str, str], list[_Package]] = {}
-        self._records: dict[bytes, list[_Record]] = {}
+        self._records: dict[bytes, set[_Record]] = {}
+        self._owners: dict[tuple[int, int], Owner | None] = {}
         self._keys: dict[tuple[int, int], set[bytes]] = {}
         if self._digests:
             self._read(evidence)
 
     def owner(self, version: FileVersion) -> Owner | None:
         """The package that lists a file, one that vouches for its bytes before one that does not."""
-        digest = self._digests.get((version.layer, version.member.index))
-        if digest is None or version.member.kind is not MemberKind.FILE:
-            return None
+        place = (version.layer, version.member.index)
+        if place not in self._owners:
+            digest = self._digests.get(place) if version.member.kind is MemberKind.FILE else None
+            self._owners[place] = self._find_owner(version, digest) if digest is not None else None
+        return self._owners[place]
+
+    def _find_owner(self, version: FileVersion, digest: MemberDigest) -> Owner | None:
         life = self._life(version)
-        owners = []
-        for record in self._records.get(path_key(encode(version.path)), ()):
-            shared = life.shared(record.life)
-            if not shared.empty:
-                owners.append(self._judge(record, shared, digest))
+        # A database may list one path a million times: each package is judged once.
+        claims = {
+            (record.package, life.shared(record.life), digest_key(getattr(digest, record.algorithm)) == record.digest)
+            for record in self._records.get(path_key(encode(version.path)), ())
+            if life.meets(record.life)
+        }
+        owners = (self._judge(package, shared, vouches=vouches) for package, shared, vouches in claims)
         return min(owners, key=lambda owner: (owner.standing, owner.package), default=None)
 
     def voucher(self, version: FileVersion, match: Match) -> str:
@@ -151,16 +158,15 @@ class Ownership:
             return ""
         return self._compiled_from(version, match) or index_of(version.path)
 
-    def _judge(self, record: _Record, shared: _Life, digest: MemberDigest) -> Owner:
-        ecosystem, key = record.package
-        packages = (package for package in self._packages.get(record.package, ()) if shared.meets(package.life))
+    def _judge(self, key: tuple[str, str], shared: _Life, *, vouches: bool) -> Owner:
+        packages = (package for package in self._packages.get(key, ()) if shared.meets(package.life))
         known = max(packages, key=lambda package: (package.life.start, package.version), default=None)
-        name = f"{known.name} {known.version}".strip() if known is not None else key.rpartition("/")[2]
-        if digest_key(getattr(digest, record.algorithm)) != record.digest:
+        name = f"{known.name} {known.version}".strip() if known is not None else key[1].rpartition("/")[2]
+        if not vouches:
             standing = Standing.DIFFERS
         else:
             standing = Standing.PUBLISHED if known is not None and known.published else Standing.UNPUBLISHED
-        return Owner(name, _ECOSYSTEMS[ecosystem], standing)
+        return Owner(name, _ECOSYSTEMS[key[0]], standing)
 
     def _compiled_from(self, version: FileVersion, match: Match) -> str:
         """What vouches for the source of a .pyc, if the same secret is in it."""
@@ -207,7 +213,7 @@ class Ownership:
                     for where, digest in records(packed):
                         if where in wanted:
                             record = _Record(row.life, _key(ecosystem, row), algorithm, digest)
-                            self._records.setdefault(where, []).append(record)
+                            self._records.setdefault(where, set()).add(record)
 
     def _rows(self, evidence: Evidence, ecosystem: str) -> Iterator[_Row]:
         for layer, fact in evidence.facts(ecosystem):

@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,7 @@ class ScanCache:
         if kept is not None:
             _remove(path)
         key = secrets.token_bytes(_KEY_BYTES)
-        self._write(path, key, keep_first=True)
+        self._write(path, [key], keep_first=True)
         kept = _read(path)  # another process may have been first
         return kept if kept is not None and len(kept) == _KEY_BYTES else key
 
@@ -125,7 +126,7 @@ class ScanCache:
         """Keep a scan that read everything; others are not kept."""
         if any(problem.effect is Effect.INCOMPLETE for problem in scan.problems):
             return
-        self._write(self._scan_path(scan.diff_id, scan.plan), encode_scan(scan))
+        self._write(self._scan_path(scan.diff_id, scan.plan), _parts(scan))
 
     def find(self, identity: FileIdentity, plan: str) -> LayerScan | None:
         """The scan of the very bytes that a verified read gave, with the digest they have as stored."""
@@ -149,7 +150,7 @@ class ScanCache:
         """Remember what the bytes with this identity are."""
         if identity.settled:
             document = {"identity": list(identity.parts), "diff_id": scan.diff_id, "digest": scan.digest}
-            self._write(self._directory / "files" / f"{identity.name}.json", json.dumps(document).encode())
+            self._write(self._directory / "files" / f"{identity.name}.json", [json.dumps(document).encode()])
 
     def config(self, image_id: str) -> bytes | None:
         """A config blob, if its digest is right."""
@@ -164,7 +165,7 @@ class ScanCache:
         """Keep a config blob under the digest it has, sealed: ENV may hold secrets, and no plaintext is written."""
         name = hashlib.sha256(blob).hexdigest()
         if image_id == f"sha256:{name}":
-            self._write(self._directory / "configs" / name, self._seal(blob, name))
+            self._write(self._directory / "configs" / name, [self._seal(blob, name)])
 
     def _seal(self, data: bytes, name: str) -> bytes:
         """Hide bytes from whoever searches or copies the cache's files without its key, or show them again.
@@ -200,7 +201,7 @@ class ScanCache:
         name = hmac.digest(self.secret_key(), f"{diff_id} {plan}".encode(), hashlib.sha256).hex()[:40]
         return self._directory / "scans" / f"{name}.scan"
 
-    def _write(self, path: Path, data: bytes, *, keep_first: bool = False) -> None:
+    def _write(self, path: Path, data: Sequence[bytes | memoryview], *, keep_first: bool = False) -> None:
         """Atomic: readers see all of it or nothing; a broken or interrupted write leaves no file behind.
 
         With `keep_first` a file that is there stays.
@@ -212,7 +213,7 @@ class ScanCache:
             descriptor, name = tempfile.mkstemp(dir=path.parent)
             temporary = Path(name)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                file.writelines(data)
             if keep_first:
                 os.link(temporary, path)
             else:
@@ -232,11 +233,16 @@ class ScanCache:
 
 def encode_scan(scan: LayerScan) -> bytes:
     """A scan as bytes: magic, length and digest of what follows, a JSON head, the table's columns."""
+    return b"".join(_parts(scan))
+
+
+def _parts(scan: LayerScan) -> list[bytes | memoryview]:
+    """The bytes of a scan, none copied: the columns of a million members have 110 MB."""
     table = scan.members
-    columns: list[tuple[str, str, bytes]] = [
-        (name, getattr(table, name).typecode, getattr(table, name).tobytes()) for name in _COLUMNS
+    columns: list[tuple[str, str, memoryview]] = [
+        (name, getattr(table, name).typecode, _bytes_of(getattr(table, name))) for name in _COLUMNS
     ]
-    columns += [("names", "", bytes(table.names)), ("links", "", bytes(table.links))]
+    columns += [("names", "", memoryview(table.names)), ("links", "", memoryview(table.links))]
     head = {
         "byteorder": sys.byteorder,
         "columns": [(name, code, len(data)) for name, code, data in columns],
@@ -255,8 +261,15 @@ def encode_scan(scan: LayerScan) -> bytes:
         "problems": [(p.code, p.message, p.effect, p.path, p.layer) for p in scan.problems],
     }
     text = json.dumps(head, separators=(",", ":")).encode()
-    body = b"".join([struct.pack("<Q", len(text)), text, *(data for _, _, data in columns)])
-    return MAGIC + _HEADER.pack(len(body), hashlib.sha256(body).digest()) + body
+    body: list[bytes | memoryview] = [struct.pack("<Q", len(text)), text, *(data for _, _, data in columns)]
+    digest = hashlib.sha256()
+    for part in body:
+        digest.update(part)
+    return [MAGIC, _HEADER.pack(sum(map(len, body)), digest.digest()), *body]
+
+
+def _bytes_of(column: array[int]) -> memoryview:
+    return memoryview(column).cast("B") if column else memoryview(b"")  # an empty view cannot be cast
 
 
 def decode_scan(data: bytes) -> LayerScan:

@@ -10,6 +10,7 @@ theirs only; entries count in tar order, within one layer too. Symlinks are neve
 from __future__ import annotations
 
 import struct
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from imgscan.overlay.stack import MARKERS, Stack
 # Sort key of an entry: its path with NUL for "/", two NULs (which no path has), then its number. One bytes object
 # an entry keeps a million of them under 100 MB.
 _TAIL = struct.Struct(">HI")
+_SLICE = 50_000  # members whose names are taken at a time: copies of all would cost 80 MB for a million
 MAX_MEMBERS = 10_000_000
 """Members of all layers that are stacked; an image may name one big layer a thousand times."""
 
@@ -33,7 +35,7 @@ def stack_up(tables: Sequence[MemberTable]) -> Stack:
     stack = Stack(tables)
     rewrites = _Stacker(stack).run()
     join_hard_links(stack)
-    for at, successor in rewrites:
+    for at, successor in zip(rewrites[::2], rewrites[1::2], strict=True):
         if stack.same_bytes(at, successor):
             stack.end(at, FateKind.REWRITTEN, stack.ends[at])
     tell_fates_of_contents(stack)
@@ -52,17 +54,17 @@ class _Above:
 
 
 class _Stacker:
-    """The pass. `run` returns pairs of a version and its successor: REWRITTEN if their bytes are equal."""
+    """The pass. `run` returns versions, each with its successor behind it: REWRITTEN if their bytes are equal."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._keys = _sorted_keys(stack)
         self._above: list[_Above] = []
-        self._rewrites: list[tuple[int, int]] = []
+        self._rewrites = array("Q")
         # Files with entries below them are looked through each; nested ones would cost the square.
         self._patience = 1_000_000 + 8 * len(self._keys)
 
-    def run(self) -> list[tuple[int, int]]:
+    def run(self) -> array[int]:
         keys, kinds, above = self._keys, self._stack.kinds, self._above
         add = self._stack.order.append
         number = _TAIL.unpack_from
@@ -128,7 +130,7 @@ class _Stacker:
         elif successor is not None and layer is not None and (removed_in is None or layer <= removed_in):
             stack.end(at, FateKind.OVERWRITTEN, layer)
             if removed is None or removed > successor:
-                self._rewrites.append((at, successor))
+                self._rewrites.extend((at, successor))
         elif removed_in is not None:
             stack.end(at, FateKind.DELETED, removed_in)
 
@@ -193,11 +195,13 @@ def _sorted_keys(stack: Stack) -> list[bytes]:
             message = f"more than {MAX_MEMBERS:,} entries in all layers; this layer and those above were not stacked"
             stack.problems.add("too-many-members", message, Effect.INCOMPLETE, layer=layer)
             break
-        names = bytes(table.names).replace(b"/", b"\0")
         start = 0
-        for at, end in enumerate(table.name_ends, len(keys)):
-            keys.append(names[start:end] + pack(0, at))
-            start = end
+        for first in range(0, len(table), _SLICE):
+            ends = table.name_ends[first : first + _SLICE]
+            origin, names = start, bytes(table.names[start : ends[-1]]).replace(b"/", b"\0")
+            for at, end in enumerate(ends, len(keys)):
+                keys.append(names[start - origin : end - origin] + pack(0, at))
+                start = end
     keys.sort()
     return keys
 

@@ -25,6 +25,11 @@ def normalised(raw: bytes) -> tuple[bytes, bool]:
     return b"/".join(parts), escapes
 
 
+def has_dots(raw: bytes) -> bool:
+    """Whether `.` or `..` is a part of the path, other than the first."""
+    return b"/." in raw and (b"/./" in raw or b"/../" in raw or raw.endswith((b"/.", b"/..")))
+
+
 def marker(kind: MemberKind, path: bytes) -> tuple[MemberKind, bytes]:
     """Decode a whiteout, once: its kind and the path it hides, or the directory that is opaque.
 

@@ -30,7 +30,7 @@ from imgscan.tar.header import (
     checksum_ok,
     number,
 )
-from imgscan.tar.names import marker, normalised
+from imgscan.tar.names import has_dots, marker, normalised
 
 _KINDS = {
     b"1": MemberKind.HARDLINK,
@@ -246,7 +246,7 @@ class MemberWalker:
         elif raw_name[-1:] == b"/" and flag == _V7_FILE:  # v7 knows no other sign of a directory
             kind, size = MemberKind.DIRECTORY, 0
         path = raw_name
-        if not raw_name or raw_name[0] in b"/." or b"/." in raw_name or b"//" in raw_name or b"\0" in raw_name:
+        if not raw_name or raw_name[0] in b"/." or b"//" in raw_name or b"\0" in raw_name or has_dots(raw_name):
             path = self._normalise(raw_name, index)
         elif raw_name[-1] == 47:  # "/"
             path = raw_name.rstrip(b"/")

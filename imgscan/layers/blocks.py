@@ -37,25 +37,29 @@ class Block:
 
 
 class BlockReader:
-    """Fills blocks from a stream, recycling their buffers."""
+    """Fills blocks from a stream, recycling their buffers. One thread may read while another recycles."""
 
     def __init__(self, stream: PlainStream, block_size: int = BLOCK_SIZE) -> None:
         self._stream = stream
         self._size = block_size
         self._offset = 0
+        self._tail = b""  # a copy: the block before may be recycled and filled again by now
+        self._ended = False
         self._free: list[bytearray] = []
 
-    def next(self, before: Block | None) -> Block:
-        """The block behind `before`; its `last` tells the end. An empty last block is possible."""
+    def next(self) -> Block | None:
+        """The next block; None behind the one that is `last`. An empty last block is possible."""
+        if self._ended:
+            return None
         buffer = self._free.pop() if self._free else bytearray(CARRY + self._size)
-        carried = 0
-        if before is not None:
-            carried = min(CARRY, before.end - before.start)
-            buffer[CARRY - carried : CARRY] = memoryview(before.buffer)[before.end - carried : before.end]
+        carried = len(self._tail)
+        buffer[CARRY - carried : CARRY] = self._tail
         with memoryview(buffer) as view, view[CARRY : CARRY + self._size] as fresh:
             count = self._stream.fill(fresh)
         block = Block(buffer, CARRY - carried, CARRY, CARRY + count, self._offset, count < self._size)
         self._offset += count
+        self._ended = block.last
+        self._tail = bytes(memoryview(buffer)[max(block.start, block.end - CARRY) : block.end])
         return block
 
     def recycle(self, block: Block) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imgscan.errors import Effect, Problem
@@ -141,6 +142,19 @@ class LayerScanner:
         return facts, problems
 
 
+_AHEAD = 3
+"""Blocks that may be read and matched before the walk comes to them: the work they make for each thread differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A block that is on its way through digesting and matching."""
+
+    block: Block
+    digested: Future[None]
+    matched: Future[list[tuple[int, int]]]
+
+
 class _Run:
     """One scan of one layer."""
 
@@ -181,7 +195,8 @@ class _Run:
 
     def run(self) -> LayerScan:
         with self._unpacking or nullcontext():
-            block = self._blocks.next(None)
+            block = self._blocks.next()
+            assert block is not None  # noqa: S101  # the first one never is
             if block.last:
                 self._digest(block)
                 self._walk(block)
@@ -201,24 +216,27 @@ class _Run:
             ThreadPoolExecutor(1, "imgscan-hash") as hashing,
             ThreadPoolExecutor(1, "imgscan-match") as matching,
         ):
-            waiting: tuple[Block, Future[None], Future[list[tuple[int, int]]]] | None = None
-            while True:
-                following = None if block.last else reading.submit(self._blocks.next, block)
-                digested = hashing.submit(self._digest, block)
-                matched = matching.submit(self._match, block)
-                self._walk(block)
-                if waiting is not None:
-                    self._finish(*waiting)
-                waiting = (block, digested, matched)
-                if following is None:
-                    break
-                block = following.result()
-            self._finish(*waiting)
 
-    def _finish(self, block: Block, digested: Future[None], matched: Future[list[tuple[int, int]]]) -> None:
-        digested.result()
-        self._confirm(block, matched.result())
-        self._blocks.recycle(block)
+            def prepare(block: Block) -> _Prepared:
+                return _Prepared(block, hashing.submit(self._digest, block), matching.submit(self._match, block))
+
+            def read() -> _Prepared | None:
+                block = self._blocks.next()
+                return prepare(block) if block is not None else None
+
+            prepared: _Prepared | None = prepare(block)
+            ahead = deque(reading.submit(read) for _ in range(_AHEAD))
+            try:
+                while prepared is not None:
+                    self._walk(prepared.block)
+                    prepared.digested.result()
+                    self._confirm(prepared.block, prepared.matched.result())
+                    self._blocks.recycle(prepared.block)
+                    ahead.append(reading.submit(read))
+                    prepared = ahead.popleft().result()
+            finally:
+                for future in ahead:  # whatever went wrong, no more is read
+                    future.cancel()
 
     def _digest(self, block: Block) -> None:
         if self._plain_hash is not None:

@@ -50,6 +50,22 @@ SIBLINGS = {
     },
     "renderers": {"json", "table", "history"},
     "layers.matchers": {"hyperscan_matcher", "reference"},
+    "layers.unpack": {
+        "ar_archive",
+        "asar_archive",
+        "compressed",
+        "cpio_archive",
+        "git_pack",
+        "pdf",
+        "rpm_package",
+        "sqlite_database",
+        "tar_archive",
+        "unsupported",
+        "wide_strings",
+        "wide_text",
+        "zip_archive",
+        "zlib_stream",
+    },
 }
 """Implementations that never import one another."""
 

@@ -7,10 +7,21 @@ from __future__ import annotations
 
 import re
 
+from imgscan.layers.unpack.ar_archive import ArUnpacker
+from imgscan.layers.unpack.asar_archive import AsarUnpacker
 from imgscan.layers.unpack.compressed import BZIP2, GZIP, XZ, ZSTD
+from imgscan.layers.unpack.cpio_archive import CpioUnpacker
+from imgscan.layers.unpack.git_pack import GitPackUnpacker
+from imgscan.layers.unpack.pdf import PdfUnpacker
+from imgscan.layers.unpack.rpm_package import RpmUnpacker
+from imgscan.layers.unpack.sqlite_database import SqliteUnpacker
 from imgscan.layers.unpack.tar_archive import TarUnpacker
 from imgscan.layers.unpack.unpacker import Unpacker
+from imgscan.layers.unpack.unsupported import UNSUPPORTED
+from imgscan.layers.unpack.wide_strings import WideStringsUnpacker
+from imgscan.layers.unpack.wide_text import WideTextUnpacker
 from imgscan.layers.unpack.zip_archive import ZipUnpacker
+from imgscan.layers.unpack.zlib_stream import ZlibUnpacker
 
 UNPACKERS: tuple[Unpacker, ...] = (
     ZipUnpacker(),
@@ -18,7 +29,18 @@ UNPACKERS: tuple[Unpacker, ...] = (
     BZIP2,
     XZ,
     ZSTD,
+    ArUnpacker(),
+    CpioUnpacker(),
+    RpmUnpacker(),
+    AsarUnpacker(),
+    SqliteUnpacker(),
+    GitPackUnpacker(),
+    PdfUnpacker(),
+    *UNSUPPORTED,
     TarUnpacker(),
+    ZlibUnpacker(),
+    WideStringsUnpacker(),
+    WideTextUnpacker(),
 )
 
 SNIFF = 512

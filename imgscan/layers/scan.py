@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 
 from imgscan.errors import Effect, Problem
 from imgscan.evidence import Coverage, Depth, Fact, InnerCoverage, LayerScan, Match, MemberTable, ScanPlan, Skip, decode
@@ -25,6 +26,7 @@ from imgscan.layers.confirmation import Confirmation, Spans
 from imgscan.layers.extractors import EXTRACTORS, Extractor
 from imgscan.layers.inner_search import InnerFiles, InnerSearch
 from imgscan.layers.matchers.matcher import Matcher
+from imgscan.layers.matching_apart import APART_FROM, MatchingApart, SharedBuffers
 from imgscan.layers.member_digests import MemberDigests, Reopen
 from imgscan.layers.names import find_in_names
 from imgscan.layers.unpacking import Unpacking, merged
@@ -53,6 +55,7 @@ class LayerScanner:
         matcher_cache: Path | None = None,
         matcher: Callable[[Sequence[Nominator]], Matcher] | None = None,
         revealed: dict[bytes, str] | None = None,
+        apart_from: int = APART_FROM,
     ) -> None:
         self.plan = plan
         self._key = secret_key
@@ -66,6 +69,10 @@ class LayerScanner:
         )
         make = matcher or (lambda nominators: _make_matcher(nominators, matcher_cache))
         self._matcher = make(self._nominators) if self._nominators else None
+        self._apart_from = apart_from
+        self._apart: MatchingApart | None = None
+        self._apart_wanted = self._matcher is not None
+        self._lock = Lock()
 
     @classmethod
     def for_plan(
@@ -115,6 +122,34 @@ class LayerScanner:
     def find_in_names(self, table: MemberTable, matcher: Matcher) -> Iterator[Match]:
         reveal = self._revealed.__setitem__ if self._revealed is not None else None
         return find_in_names(table, matcher, self._key, reveal)
+
+    def close(self) -> None:
+        """End the matching process, if there is one; scans go on without."""
+        with self._lock:
+            self._apart_wanted = False
+            if self._apart is not None:
+                self._apart.close()
+
+    @property
+    def worker(self) -> MatchingApart | None:
+        """The matching process, where a layer was large enough for one."""
+        return self._apart
+
+    def buffers(self) -> SharedBuffers:
+        """Where the blocks of one scan get their memory."""
+        return SharedBuffers(self._matching_apart, self._apart_from)
+
+    def _matching_apart(self, size: int) -> MatchingApart | None:
+        """The process for large layers, made when the first one needs it."""
+        with self._lock:
+            if self._apart_wanted and self._apart is None:
+                self._apart_wanted = False
+                worker = self._matcher.worker() if self._matcher is not None else None
+                try:
+                    self._apart = MatchingApart(worker, size) if worker is not None else None
+                except OSError:  # no process, or no memory that two may share: this one matches by itself
+                    self._apart = None
+            return self._apart
 
     def matcher(self) -> Matcher | None:
         """For one thread; None where the plan has no patterns."""
@@ -174,7 +209,8 @@ class _Run:
             stream, stored_hash=self._stored_hash, max_bytes=limits.layer_bytes, max_ratio=limits.ratio
         )
         self._plain_hash = hashlib.sha256() if self._stream.compression is not Compression.NONE else None
-        self._blocks = BlockReader(self._stream, block_size)
+        self._buffers = scanner.buffers()
+        self._blocks = BlockReader(self._stream, block_size, self._buffers)
         self._facts: list[Fact] = []
         self._problems: list[Problem] = []
         self._walker = MemberWalker(
@@ -194,7 +230,7 @@ class _Run:
             self._unpacking = Unpacking(self._walker, limits, scanner.inner_search, digests=self._digests, reopen=again)
 
     def run(self) -> LayerScan:
-        with self._unpacking or nullcontext():
+        with self._buffers, self._unpacking or nullcontext():
             block = self._blocks.next()
             assert block is not None  # noqa: S101  # the first one never is
             if block.last:
@@ -247,8 +283,10 @@ class _Run:
         if self._matcher is None:
             return []
         overlap = min(block.fresh - block.start, Confirmation.OVERLAP)
-        view = memoryview(block.buffer)[block.fresh - overlap : block.end]
-        return [(end - overlap, number) for end, number in self._matcher.match(view) if end > overlap]
+        found = self._buffers.match(block.buffer, block.fresh - overlap, block.end)
+        if found is None:
+            found = self._matcher.match(memoryview(block.buffer)[block.fresh - overlap : block.end])
+        return [(end - overlap, number) for end, number in found if end > overlap]
 
     def _confirm(self, block: Block, found: list[tuple[int, int]]) -> None:
         if self._confirmation is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import hyperscan
 
+from imgscan.layers.matchers.matcher import Worker
 from imgscan.secrets.detector import Nominator
 
 
@@ -37,6 +39,14 @@ class HyperscanMatcher:
         copy._scratch = self._scratch.clone()
         copy._found = []
         return copy
+
+    def worker(self) -> Worker | None:
+        script = Path(__file__).with_name("hyperscan_worker.py")
+        if not sys.executable or not script.exists():
+            return None
+        # Isolated and without `site`: a fresh interpreter in 15 ms, that looks nowhere but where we say.
+        packages = Path(hyperscan.__file__).parent.parent
+        return Worker((sys.executable, "-I", "-S", str(script)), (str(packages),), hyperscan.dumpb(self._database))
 
     def match(self, data: memoryview) -> list[tuple[int, int]]:
         found = self._found = []

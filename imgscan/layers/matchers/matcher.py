@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """How another process matches the same patterns: see hyperscan_worker.
+
+    The descriptor of the shared memory goes between `command` and `arguments`.
+    """
+
+    command: tuple[str, ...]
+    arguments: tuple[str, ...]
+    database: bytes
 
 
 class Matcher(Protocol):
@@ -10,6 +23,10 @@ class Matcher(Protocol):
 
     def thread_copy(self) -> Matcher:
         """One for another thread, over the same compiled patterns."""
+        ...
+
+    def worker(self) -> Worker | None:
+        """The same patterns for another process, None where that would be no faster."""
         ...
 
     def match(self, data: memoryview) -> list[tuple[int, int]]:

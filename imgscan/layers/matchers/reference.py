@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from imgscan.layers.matchers.matcher import Worker
 from imgscan.secrets.detector import Nominator
 
 
@@ -19,6 +20,9 @@ class ReferenceMatcher:
 
     def thread_copy(self) -> ReferenceMatcher:
         return self
+
+    def worker(self) -> Worker | None:
+        return None
 
     def match(self, data: memoryview) -> list[tuple[int, int]]:
         found: set[tuple[int, int]] = set()

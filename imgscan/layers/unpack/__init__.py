@@ -6,6 +6,7 @@ The order counts where magics overlap: the first that fits opens a content.
 from __future__ import annotations
 
 import re
+from mmap import mmap
 
 from imgscan.layers.unpack.ar_archive import ArUnpacker
 from imgscan.layers.unpack.asar_archive import AsarUnpacker
@@ -48,7 +49,7 @@ SNIFF = 512
 _MAGIC = re.compile(b"|".join(b"(" + unpacker.magic + b")" for unpacker in UNPACKERS), re.DOTALL)
 
 
-def unpacker_of(head: bytes | bytearray | memoryview, start: int = 0, size: int = SNIFF) -> Unpacker | None:
+def unpacker_of(head: bytes | bytearray | memoryview | mmap, start: int = 0, size: int = SNIFF) -> Unpacker | None:
     """The unpacker for a content that begins at `head[start]` and is `size` bytes long, None where it is no container.
 
     Takes a third of a microsecond, which is what every file of a layer pays for unpacking.

@@ -269,4 +269,4 @@ def _as_text(value: str) -> str:
 
 def _newlines(block: Block, start: int, end: int) -> int:
     begin = block.begin
-    return block.buffer.count(b"\n", start - begin, end - begin)
+    return block.buffer[start - begin : end - begin].count(b"\n")

@@ -13,6 +13,7 @@ from xxhash import xxh3_64, xxh3_64_intdigest
 
 from imgscan.errors import Effect, Problem, ProblemLog
 from imgscan.evidence import Limits, MemberKind, MemberTable, decode
+from imgscan.tar.extended import ExtendedHeaders
 from imgscan.tar.header import (
     BLOCK,
     FIELDS,
@@ -25,8 +26,6 @@ from imgscan.tar.header import (
     TYPES_WITH_DATA,
     TYPES_WITHOUT_DATA,
     ZERO_BLOCK,
-    Overrides,
-    apply_pax,
     checksum_ok,
     number,
 )
@@ -89,12 +88,9 @@ class MemberWalker:
         self._open: _Open | None = None
         self._extended: tuple[bytes, int, bytearray] | None = None  # type, bytes still to come, data
         self._sparse_header = False
-        self._globals: Overrides | None = None
-        self._next: Overrides | None = None  # what extended headers say of the next member
-        self._header_bytes = 0  # of the extended headers before the next member
-        self._global_bytes = 0  # of global headers with extended attributes, which all members get
         self._owners: dict[bytes, tuple[int, int, int]] = {}
         self._problems = ProblemLog()
+        self._headers = ExtendedHeaders(limits.header_bytes, self._problems)
         self._absolute_names = 0
         self._more_bytes = 0  # of extended attributes and names as stored
         self._trailing = 0
@@ -138,7 +134,7 @@ class MemberWalker:
                 "truncated-layer", f"the tar ends {missing:,} bytes before this file does", Effect.INCOMPLETE, path=path
             )
         elif not self.broken and self.end_marker < 0:
-            waiting = self._extended is not None or self._sparse_header or self._next is not None
+            waiting = self._extended is not None or self._sparse_header or self._headers.waiting
             if waiting or self._at < self._seen:
                 self.cut = len(self.table) - 1 if self._sparse_header else -1
                 add("truncated-layer", f"the tar ends within a header, at byte {self._seen:,}", Effect.INCOMPLETE)
@@ -185,10 +181,8 @@ class MemberWalker:
         if magic == b"ustar\0" and prefix[0]:
             name = prefix.partition(b"\0")[0] + b"/" + name
         link = link.partition(b"\0")[0]
-        overrides = self._next or self._globals
-        self._header_bytes = 0
+        overrides = self._headers.take()
         if overrides is not None:
-            self._next = None
             name = overrides.long_name or overrides.sparse_name or overrides.path or name
             link = overrides.long_link or overrides.linkpath or link
             size = size if overrides.size is None else overrides.size
@@ -338,8 +332,7 @@ class MemberWalker:
             self._capture(member.index, bytes(member.capture))
 
     def _open_header(self, kind: bytes, size: int) -> None:
-        self._header_bytes += size
-        if self._header_bytes + self._global_bytes > self._limits.header_bytes:
+        if not self._headers.admit(size):
             self._stop("bad-header", f"an extended header of {size:,} bytes at byte {self._at - BLOCK}")
             return
         self._extended = (kind, size, bytearray())
@@ -369,36 +362,7 @@ class MemberWalker:
         assert self._extended is not None  # noqa: S101
         kind, _, buffer = self._extended
         self._extended = None
-        data = bytes(buffer)
-        if kind == PAX_GLOBAL:
-            self._close_global_header(data)
-            return
-        overrides = self._next
-        if overrides is None:
-            overrides = self._next = self._globals.copy() if self._globals else Overrides()
-        if kind == GNU_LONG_NAME:
-            overrides.long_name = data.partition(b"\0")[0] or None
-        elif kind == GNU_LONG_LINK:
-            overrides.long_link = data.partition(b"\0")[0] or None
-        else:
-            self._apply_pax(data, overrides)
-
-    def _close_global_header(self, data: bytes) -> None:
-        """Container engines ignore global headers; what could hide or rename members is ignored here too, and told."""
-        overrides = self._globals = self._globals or Overrides()
-        self._apply_pax(data, overrides)
-        if overrides.drop_structure():
-            self._problems.add(
-                "global-pax-header",
-                f"the header before byte {self._at} renames or resizes all members; as engines do, we ignore that",
-            )
-        if overrides.xattrs:
-            self._global_bytes += len(data)
-
-    def _apply_pax(self, data: bytes, overrides: Overrides) -> None:
-        wrong = apply_pax(data, overrides)
-        if wrong:
-            self._problems.add("bad-pax-header", f"pax header before byte {self._at}: {wrong}")
+        self._headers.read(kind, bytes(buffer), self._at)
 
     def _normalise(self, raw: bytes, index: int) -> bytes:
         """The path; names that escape or cannot be are told, and kept as found."""

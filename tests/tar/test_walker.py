@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from imgscan.errors import Effect, Problem
 from imgscan.evidence import Limits, Member, MemberKind, MemberTable
+from imgscan.tar import extended
 from imgscan.tar import walker as walker_module
 from imgscan.tar.walker import MemberWalker
 from tests.image_builder import (
@@ -265,7 +266,7 @@ def test_what_is_wrong_is_told(name):
 
 
 def test_every_problem_of_the_walker_has_its_tar():
-    source = Path(walker_module.__file__).read_text()
+    source = "".join(Path(module.__file__).read_text() for module in (walker_module, extended))
     known = set(re.findall(r'"([a-z]+(?:-[a-z0-9]+)+)"', source))
     assert known == {code for _, code in HOSTILE.values()}
 

@@ -6,8 +6,11 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from imgscan.evidence import Validation
+from imgscan.secrets import token_checks
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _TOKEN_BODY = 30
@@ -68,3 +71,26 @@ def key_material(block: str) -> Validation | None:
     # DER SEQUENCE (RFC 5208, 5958), openssh-key-v1, an OpenPGP secret-key packet (RFC 9580 section 4.2)
     known = head[:1] == b"0" or head.startswith(b"openssh-key-v1\0") or head[:1] in {b"\x94", b"\x95", b"\xc5"}
     return Validation.STRUCTURE_OK if known else Validation.NONE
+
+
+VALIDATORS: Mapping[str, Callable[[str], Validation]] = MappingProxyType(
+    {
+        "age-identity": token_checks.age_identity,
+        "aws-key-id": aws_key_id,
+        "base62-crc32": base62_crc32,
+        "base64-json": token_checks.json_document,
+        "base64-private-key": token_checks.base64_of_private_key,
+        "base64-user-password": token_checks.user_and_password,
+        "bedrock-key": token_checks.bedrock_key,
+        "discord-bot": token_checks.discord_bot,
+        "gitlab-routable": token_checks.gitlab_routable,
+        "grafana-service-account": token_checks.grafana_service_account,
+        "json-web-token": json_web_token,
+        "key-of-32-bytes": token_checks.key_of_32_bytes,
+        "key-of-64-bytes": token_checks.key_of_64_bytes,
+        "one-password": token_checks.one_password,
+        "pypi-macaroon": token_checks.pypi_macaroon,
+        "sentry-organisation": token_checks.sentry_organisation,
+    }
+)
+"""What a rule's `validator` can name."""

@@ -8,6 +8,7 @@ LINE_REACH = 512
 """How far from a nominated place a line is followed; patterns with quadratic time never see more."""
 
 _WORD = re.compile(r"[0-9A-Za-z]")
+_HEX4 = re.compile(r"[0-9A-Fa-f]{4}")
 
 
 def line_bounds(data: str, at: int, before: int = LINE_REACH, after: int = LINE_REACH) -> tuple[int, int]:
@@ -21,10 +22,12 @@ def line_bounds(data: str, at: int, before: int = LINE_REACH, after: int = LINE_
 def embedded(data: str, start: int, end: int) -> bool:
     """Whether a token lies inside a longer run of letters and digits, as random matches in encoded data do.
 
-    A letter after a backslash (`\\n`) and two digits after a percent sign (`%3D`) are escapes, not part of a run.
+    A letter after a backslash (`\\n`), two digits after a percent sign (`%3D`), four after `\\u` are escapes, not part of a run.
     """
     if end < len(data) and _WORD.match(data, end):
         return True
     if start == 0 or not _WORD.match(data, start - 1):
         return False
-    return not (data[max(0, start - 2) : start - 1] == "\\" or data[max(0, start - 3) : start - 2] == "%")
+    if data[max(0, start - 2) : start - 1] == "\\" or data[max(0, start - 3) : start - 2] == "%":
+        return False
+    return not (data[max(0, start - 6) : start - 4] == "\\u" and _HEX4.match(data, start - 4))

@@ -60,6 +60,8 @@ class Candidate:
     suppressed: str = ""
     suppressed_by: str = ""
     """Who says so, where it is not the value itself."""
+    companion: str = ""
+    """The other half of the credential, redacted: `access key ID AKIA...7QX2`."""
 
 
 class Detector(Protocol):

@@ -61,16 +61,16 @@ def _as_text(value: str) -> str:
 
 def secret_key(hmac_key: bytes, value: str) -> bytes:
     """16 bytes that are equal for equal secrets under one key, and say nothing of a weak one without it."""
-    text = normalised(value).encode("utf-8", "surrogateescape" if _encodable(value) else "surrogatepass")
-    return hmac.digest(hmac_key, text, hashlib.sha256)[:16]
+    text = normalised(value)
+    data = text.encode() if text.isascii() else _encoded(text)
+    return hmac.digest(hmac_key, data, "sha256")[:16]
 
 
-def _encodable(value: str) -> bool:
+def _encoded(text: str) -> bytes:
     try:
-        value.encode("utf-8", "surrogateescape")
+        return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        return False
-    return True
+        return text.encode("utf-8", "surrogatepass")
 
 
 # Where a value may begin: behind a blank, a quote, a separator, or the `//` of a URL; one `/` is a path's.

@@ -19,7 +19,7 @@ RANKS = (
     ("evidence", "package_checksums", "publishers"),
     ("tar",),
     ("secrets", "report", "overlay"),
-    ("accounts", "credentials", "ownership", "packages", "programs"),
+    ("accounts", "context_leftovers", "credentials", "ownership", "packages", "programs", "vendored"),
     ("sources", "analyzers", "renderers", "layers"),
     ("judgement",),
     ("pipeline",),

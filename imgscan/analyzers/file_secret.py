@@ -7,7 +7,7 @@ from dataclasses import replace
 from imgscan.accounts import effective_user, may_read
 from imgscan.analyzers.analyzer import Evidence, Outcome
 from imgscan.credentials import message, remedy, secret_rule, secret_rules
-from imgscan.evidence import Depth, Match, MemberKind, Part, Validation
+from imgscan.evidence import Confidence, Depth, Match, MemberKind, Part, Validation
 from imgscan.overlay import FateKind, FileVersion
 from imgscan.ownership import EXTRACTORS, Owner, Ownership, Standing
 from imgscan.report import (
@@ -20,7 +20,8 @@ from imgscan.report import (
     SecretSighting,
     Suppressed,
 )
-from imgscan.secrets.kinds import kind_of
+from imgscan.secrets.kinds import Precision, kind_of
+from imgscan.vendored import VendoredTrees
 
 _MARKERS = frozenset({MemberKind.WHITEOUT, MemberKind.OPAQUE_WHITEOUT, MemberKind.ANOMALY})
 
@@ -32,6 +33,7 @@ class FileSecretAnalyzer:
     finding names the layer that brought the bytes, and the fate that the last one met.
 
     What a public package brought is set aside, but for tokens whose checksum is right: somebody issued those.
+    In trees of other people's code without checksums what has a form of its own counts for less, the rest is set aside.
     """
 
     families: tuple[Family, ...] = (Family.FILE_SECRET,)
@@ -43,6 +45,7 @@ class FileSecretAnalyzer:
     def analyze(self, evidence: Evidence) -> Outcome:
         user = effective_user(evidence)
         ownership = Ownership(evidence)
+        trees = VendoredTrees(evidence)
         findings: list[Finding] = []
         suppressed: list[Suppressed] = []
         for layer, scan in enumerate(evidence.scans):
@@ -61,9 +64,22 @@ class FileSecretAnalyzer:
                     suppressed.append(Suppressed(finding, match.suppressed, match.suppressed_by or "the value"))
                 elif match.validation is not Validation.CHECKSUM_OK and (by := ownership.voucher(version, match)):
                     suppressed.append(Suppressed(finding, "package-owned", by))
+                elif (owner := ownership.owner(version)) is None and (tree := _tree_of(trees, version, match)):
+                    if kind_of(match.rule).precision <= Precision.NAME:
+                        suppressed.append(Suppressed(finding, "vendored", tree))
+                    else:
+                        findings.append(replace(finding, confidence=_LESS[finding.confidence]))
                 else:
-                    findings.append(_told_with_owner(finding, ownership.owner(version)))
+                    findings.append(_told_with_owner(finding, owner))
         return Outcome(tuple(findings), suppressed=tuple(suppressed))
+
+
+_LESS = {Confidence.HIGH: Confidence.MEDIUM, Confidence.MEDIUM: Confidence.LOW, Confidence.LOW: Confidence.LOW}
+
+
+def _tree_of(trees: VendoredTrees, version: FileVersion, match: Match) -> str:
+    """The tree of other people's code that lowers what a match says; a right checksum says that it was issued."""
+    return "" if match.validation is Validation.CHECKSUM_OK else trees.tree_of(version, match.inner_path)
 
 
 def _finding(

@@ -12,6 +12,7 @@ from imgscan.overlay import FateKind, FileVersion
 from imgscan.ownership import EXTRACTORS, Owner, Ownership, Standing
 from imgscan.report import Family, Finding, Location, LocationKind, Rule, Severity, Suppressed
 from imgscan.secrets.sensitive_paths import SensitiveKind
+from imgscan.vendored import VendoredTrees
 
 _LAYERS = "Layers keep what a later step deletes: whoever may pull the image can read it."
 
@@ -103,7 +104,8 @@ class SensitiveFileAnalyzer:
     """`sensitive-file`: every version of every layer, deleted ones too; one finding a repository.
 
     A version with a confirmed secret is left to `file-secret`. A private key that was found and set aside is set
-    aside here as well, and so is what a public package brought (sample keys, settings without a password).
+    aside here as well, and so is what a public package brought (sample keys, settings without a password). Keys in
+    trees of other people's code count for less.
     """
 
     families: tuple[Family, ...] = (Family.SENSITIVE_FILE,)
@@ -115,6 +117,7 @@ class SensitiveFileAnalyzer:
     def analyze(self, evidence: Evidence) -> Outcome:
         matches = _matches(evidence)
         ownership = Ownership(evidence)
+        trees = VendoredTrees(evidence)
         findings: list[Finding] = []
         suppressed: list[Suppressed] = []
         for look in _one_a_repository(_looks(evidence)):
@@ -128,6 +131,8 @@ class SensitiveFileAnalyzer:
             elif found and look.kind is SensitiveKind.PRIVATE_KEY:
                 by = found[0].suppressed_by or "secret detection"
                 suppressed.append(Suppressed(finding, found[0].suppressed, by))
+            elif owner is None and trees.tree_of(look.version):
+                findings.append(replace(finding, confidence=Confidence.LOW))
             else:
                 findings.append(finding)
         return Outcome(tuple(_numbered(findings)), suppressed=tuple(suppressed))

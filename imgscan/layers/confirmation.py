@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import NamedTuple, Protocol
 
@@ -13,12 +13,25 @@ from imgscan.evidence import Match, decode
 from imgscan.layers.blocks import CARRY, Block
 from imgscan.secrets.confirm import merge
 from imgscan.secrets.detector import NOMINATOR_SPAN, Candidate, Detector, Nominator, Window
+from imgscan.secrets.encodings import OVERLAP, Encoding
 from imgscan.secrets.known_examples import set_aside
 from imgscan.secrets.redaction import redact, secret_key
 from imgscan.secrets.syntax import Syntax, syntax_of
 
 MAX_CONTEXT = CARRY // 2
 """Most bytes a detector may ask for before or behind a nominated place."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Piece:
+    """Text that was hidden in an encoding: to be searched like a file. `offset` and `line` are of the encoded run."""
+
+    member: int
+    path: str
+    label: str
+    offset: int
+    line: int
+    data: bytes
 
 
 class Spans(Protocol):
@@ -66,6 +79,10 @@ class Confirmation:
         self._before = [min(max(d.before for d in group), MAX_CONTEXT) for group in self._detectors]
         self._after = [min(max(d.after for d in group), MAX_CONTEXT) for group in self._detectors]
         self._config_only = [nominator.config_only for nominator in nominators]
+        encodings = [next((d for d in group if isinstance(d, Encoding)), None) for group in self._detectors]
+        self._encodings: list[Encoding | None] = encodings
+        self._decoded_to: dict[str, int] = {}  # by label, where in the member the last run ended
+        self._pieces: list[Piece] = []
         self._patience = max(self._after, default=0)  # one for all, so that nominations stay in tar order
         self._waiting: list[tuple[int, int, int]] = []  # (layer offset of the end, nominator, line)
         self._lines = _LineCounter()
@@ -110,11 +127,17 @@ class Confirmation:
         self._close_member()
         return tuple(self._matches), self._problems.all()
 
+    def pieces(self) -> list[Piece]:
+        """What was decoded since this was last asked."""
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
     def take(self) -> tuple[tuple[Match, ...], tuple[Problem, ...]]:
         """The result of what passed until now, which ended with a last block; then all begins anew."""
         result = self.result()
         self._waiting, self._lines, self._member = [], _LineCounter(), -1
         self._matches, self._problems = [], ProblemLog()
+        self._decoded_to.clear()
         return result
 
     def _member_at(self, offset: int) -> tuple[int, int]:
@@ -145,9 +168,27 @@ class Confirmation:
         begin = block.begin
         data = block.buffer[first - begin : min(last - begin, block.end)].decode("latin-1")
         window = Window(self._path, data, at - first, first == start, first + len(data) >= stop)
+        if self._encodings[number] is not None:
+            self._decode(block, window, number, first, start)
+            return
         for detector in self._detectors[number]:
             for candidate in detector.confirm(window):
                 self._keep(block, candidate, first, start)
+
+    def _decode(self, block: Block, window: Window, number: int, first: int, start: int) -> None:
+        """Take what an encoded run hides, once, however often its lines are nominated."""
+        encoding, at = self._encodings[number], first + window.at
+        if encoding is None or at <= self._decoded_to.get(encoding.label, 0):
+            return
+        decoded = encoding.decode(window)
+        if decoded is None:
+            return
+        self._decoded_to[encoding.label] = first + decoded.end - (OVERLAP if decoded.more else 0)
+        if self._digests is not None:
+            self._digests.want(self._member)
+        line = self._lines.line(block, self._member, start, first + decoded.start)
+        offset = first + decoded.start - start
+        self._pieces.append(Piece(self._member, self._path, encoding.label, offset, line, decoded.data))
 
     def _keep(self, block: Block, candidate: Candidate, first: int, start: int) -> None:
         shift = first - start

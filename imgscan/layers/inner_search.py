@@ -8,15 +8,32 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from imgscan.errors import Problem
 from imgscan.evidence import Match, encode
 from imgscan.layers.blocks import CARRY, Block
-from imgscan.layers.confirmation import Confirmation
+from imgscan.layers.confirmation import Confirmation, Piece
 from imgscan.layers.matchers.matcher import Matcher
 
 _BLOCK = 1 << 20
 _OPEN = 1 << 62  # size of a file whose end has not come yet
+
+
+class _Place(NamedTuple):
+    """Where a file is for a report, the offset of the first byte that was written, and its run's place."""
+
+    path: str
+    at: int
+    run: tuple[int, int] | None
+
+
+class InnerPiece(NamedTuple):
+    """What an encoding hid in an inner file at `place`; `run` is where, offset and line."""
+
+    piece: Piece
+    place: str
+    run: tuple[int, int]
 
 
 class InnerFiles:
@@ -42,7 +59,9 @@ class InnerSearch:
         self._matcher = matcher
         self._files = files
         self._confirmation = confirmation
-        self._places: list[tuple[str, int]] = []
+        self._places: list[_Place] = []
+        self.run: tuple[int, int] | None = None
+        """Offset and line that all matches in the files to come get: those of the encoded run they come from."""
         self._buffer = bytearray(CARRY + _BLOCK)
         self._block = self._first_block()
 
@@ -51,11 +70,12 @@ class InnerSearch:
 
         `at` is the offset in the file that the first byte to come has.
         """
+        self.write(b"\0")  # as a tar's header ends: what nominates a file's first bytes may want one before them
         block = self._block
         self._files.data_offsets.append(block.begin + block.end)
         self._files.sizes.append(_OPEN)
         self._files.names.append(name)
-        self._places.append((place, at))
+        self._places.append(_Place(place, at, self.run))
 
     def write(self, data: bytes) -> None:
         at = 0
@@ -81,18 +101,27 @@ class InnerSearch:
         self._files.names.pop()
         self._places.pop()
 
-    def finish(self, member: int) -> tuple[Sequence[Match], Sequence[Problem]]:
-        """All matches in the files written since the last finish(), in their order, told of `member`."""
+    def finish(self, member: int) -> tuple[Sequence[Match], Sequence[Problem], Sequence[InnerPiece]]:
+        """All matches in the files written since the last finish(), in their order, told of `member`.
+
+        And what was hidden in them in encodings, which is to be searched in its turn.
+        """
         self._flush(last=True)
         matches, problems = self._confirmation.take()
         placed = []
         for match in matches:
-            place, at = self._places[match.member]
-            placed.append(replace(match, member=member, inner_path=place, offset=match.offset + at))
+            place = self._places[match.member]
+            offset, line = place.run or (match.offset + place.at, match.line)
+            end = line if place.run else match.line_end
+            placed.append(replace(match, member=member, inner_path=place.path, offset=offset, line=line, line_end=end))
+        pieces = []
+        for piece in self._confirmation.pieces():
+            place = self._places[piece.member]
+            pieces.append(InnerPiece(piece, place.path, place.run or (piece.offset + place.at, piece.line)))
         self._files.clear()
         self._places.clear()
         self._block = self._first_block()
-        return placed, problems
+        return placed, problems, pieces
 
     def _first_block(self) -> Block:
         return Block(self._buffer, CARRY, CARRY, CARRY, 0, last=False)

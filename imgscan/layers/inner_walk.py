@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 from imgscan.errors import Effect, ProblemLog
 from imgscan.evidence import InnerCoverage, Skip
 from imgscan.image.blob import Readable
-from imgscan.layers.inner_search import InnerSearch
+from imgscan.layers.inner_search import InnerPiece, InnerSearch
 from imgscan.layers.unpack import SNIFF, unpacker_of
 from imgscan.layers.unpack.budget import Budget, Exhausted
 from imgscan.layers.unpack.content import CHUNK, Content, Joined, Spool, StreamedContent, read_exactly
@@ -41,6 +43,34 @@ class InnerWalk:
                 "inner-budget", f"{stop.message} in it: the rest was not read", Effect.INCOMPLETE, path=path
             )
 
+    def read(self, path: str, piece: InnerPiece, depth: int) -> None:
+        """Search what an encoding hid in the member at `path`; `depth` counts the encodings in one another."""
+        self._path = path
+        self._search.run = piece.run
+        text = Inner(piece.piece.label, BytesIO(piece.piece.data), Form.ENCODING)
+        try:
+            self._read(piece.piece.label, text, piece.place, piece.piece.path, depth, sure=True)
+        except Exhausted as stop:
+            self._problems.add(
+                "inner-budget", f"{stop.message} in it: the rest was not read", Effect.INCOMPLETE, path=path
+            )
+        finally:
+            self._search.run = None
+
+    def enter(self, size: int) -> None:
+        """A member with so many bytes of decoded text comes."""
+        self._budget.enter(size)
+
+    def too_deep(self, path: str, count: int) -> None:
+        """So many decoded texts of the member at `path` are not searched."""
+        self._path = path
+        for _ in range(count):
+            self._too_deep("an encoded text")
+
+    @property
+    def depth(self) -> int:
+        return self._budget.depth
+
     @property
     def coverage(self) -> InnerCoverage:
         return InnerCoverage(
@@ -71,7 +101,7 @@ class InnerWalk:
                 self._enter()
                 self._set_aside(entry.reason, _joined(place, entry.path), "", entry.size)
                 found = True
-            elif self._read(unpacker, entry, place, name, depth, sure=unpacker.certain or found):
+            elif self._read(unpacker.name, entry, place, name, depth, sure=unpacker.certain or found):
                 found = True
 
     def _enter(self) -> None:
@@ -87,7 +117,7 @@ class InnerWalk:
         where = f"{place}: {reason}" if place else reason
         self._problems.add("opaque-content", f"{where}: {detail}" if detail else where, Effect.OPAQUE, path=self._path)
 
-    def _read(self, container: Unpacker, entry: Inner, place: str, name: str, depth: int, *, sure: bool) -> bool:
+    def _read(self, container: str, entry: Inner, place: str, name: str, depth: int, *, sure: bool) -> bool:
         """Search one entry, or open it; False where it shows that there was no container."""
         inner_place, inner_name = _named(entry, place, name)
         try:
@@ -95,7 +125,7 @@ class InnerWalk:
         except Damaged as error:
             if sure:
                 self._enter()
-                self._set_aside(f"damaged {container.name}", inner_place, str(error))
+                self._set_aside(f"damaged {container}", inner_place, str(error))
             return sure
         self._enter()
         unpacker = unpacker_of(head)
@@ -110,7 +140,7 @@ class InnerWalk:
                 places = (inner_place, place if one else inner_place)
                 self._nested(unpacker, Joined(head, entry.stream), places, inner_name, depth + (not one))
         except Damaged as error:
-            self._set_aside(f"damaged {container.name}", inner_place, str(error))
+            self._set_aside(f"damaged {container}", inner_place, str(error))
         except Exhausted as stop:
             _count(self._skipped, stop.reason)
             raise
@@ -151,7 +181,7 @@ class InnerWalk:
     def _too_deep(self, place: str) -> None:
         self._members += 1
         _count(self._skipped, "inner depth")
-        message = f"{place}: more than {self._budget.depth} containers in one another; it was not opened"
+        message = f"{place}: more than {self._budget.depth} containers or encodings in one another; it was not opened"
         self._problems.add("inner-budget", message, Effect.INCOMPLETE, path=self._path)
 
     def _search_stream(self, stream: Readable, place: str, name: str, *, at: int = 0) -> None:

@@ -18,19 +18,21 @@ from pathlib import Path
 from threading import Lock
 
 from imgscan.errors import Effect, Problem
-from imgscan.evidence import Coverage, Depth, Fact, InnerCoverage, LayerScan, Match, MemberTable, ScanPlan, Skip, decode
+from imgscan.evidence import Coverage, Depth, Fact, LayerScan, Match, MemberTable, ScanPlan, Skip, decode
 from imgscan.image.blob import Readable
 from imgscan.image.compression import Compression, PlainStream
 from imgscan.layers.blocks import BLOCK_SIZE, Block, BlockReader
 from imgscan.layers.confirmation import Confirmation, Spans
 from imgscan.layers.extractors import EXTRACTORS, Extractor
 from imgscan.layers.inner_search import InnerFiles, InnerSearch
+from imgscan.layers.inner_work import InnerResult
 from imgscan.layers.matchers.matcher import Matcher
 from imgscan.layers.matching_apart import APART_FROM, MatchingApart, SharedBuffers
 from imgscan.layers.member_digests import MemberDigests, Reopen
 from imgscan.layers.names import find_in_names
-from imgscan.layers.unpacking import Unpacking, merged
+from imgscan.layers.unpacking import Unpacking
 from imgscan.secrets.detector import Detector, Nominator
+from imgscan.secrets.encodings import ENCODINGS
 from imgscan.tar.walker import MemberWalker
 
 SENSITIVE = "sensitive"
@@ -62,7 +64,7 @@ class LayerScanner:
         self._revealed = revealed
         self._extractors = [extractor for extractor in EXTRACTORS if extractor.name in plan.extractors]
         self._wanted = _alternation(self._extractors)
-        self._detectors = detectors
+        self._detectors = (*detectors, *ENCODINGS) if detectors else ()
         self._nominators = sorted(
             {nominator for detector in self._detectors for nominator in detector.nominators},
             key=lambda nominator: (nominator.pattern, nominator.caseless),
@@ -291,6 +293,8 @@ class _Run:
     def _confirm(self, block: Block, found: list[tuple[int, int]]) -> None:
         if self._confirmation is not None:
             self._confirmation.add(block, found)
+            if self._unpacking is not None:
+                self._unpacking.decode(self._confirmation.pieces())
         if self._progress is not None:
             self._progress(block.end - block.fresh)
 
@@ -306,12 +310,11 @@ class _Run:
         if any(problem.effect is Effect.INCOMPLETE for problem in self._stream.problems):
             problems = [problem for problem in problems if problem.code != "truncated-layer"] or problems
         matches, more = self._confirmation.result() if self._confirmation is not None else ((), ())
-        inner = InnerCoverage()
-        if self._unpacking is not None:
-            unpacked, told, inner = self._unpacking.finish()
-            matches, more = merged(matches, unpacked), (*more, *told)
+        inner = self._unpacking.finish() if self._unpacking is not None else InnerResult()
+        matches, more = inner.merged(matches), (*more, *inner.problems)
         if self._matcher is not None:
             matches = (*matches, *self._scanner.find_in_names(self._walker.table, self._matcher))
+        coverage = _coverage(self._walker.table, self._walker.cut, self._scanner.plan.depth)
         digest = f"sha256:{self._stored_hash.hexdigest()}"
         return LayerScan(
             diff_id=f"sha256:{self._plain_hash.hexdigest()}" if self._plain_hash is not None else digest,
@@ -323,7 +326,7 @@ class _Run:
             matches=matches,
             facts=tuple(self._facts),
             digests=self._digests.result(self._stream.size),
-            coverage=replace(_coverage(self._walker.table, self._walker.cut, self._scanner.plan.depth), inner=inner),
+            coverage=replace(coverage, inner=inner.coverage),
             problems=(*problems, *more),
         )
 

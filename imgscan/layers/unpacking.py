@@ -8,19 +8,20 @@ inflated bytes a second out of zip and gzip; a file that is no container costs a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import groupby
 from types import TracebackType
 
-from imgscan.errors import Effect, Problem, ProblemLog
-from imgscan.evidence import InnerCoverage, Limits, Match, MemberDigest, MemberKind, decode
+from imgscan.evidence import Limits, MemberKind, decode
 from imgscan.layers.blocks import Block
+from imgscan.layers.confirmation import Piece
 from imgscan.layers.inner_search import InnerSearch
-from imgscan.layers.inner_walk import SEPARATOR, InnerWalk
-from imgscan.layers.member_digests import MemberDigests, Reopen, Reopened, digest_of
+from imgscan.layers.inner_work import InnerResult, InnerWork
+from imgscan.layers.member_digests import MemberDigests, Reopen, Reopened
 from imgscan.layers.unpack import unpacker_of
-from imgscan.layers.unpack.budget import Budget
-from imgscan.layers.unpack.content import CHUNK, Content, Spool
+from imgscan.layers.unpack.content import Content, Spool
 from imgscan.layers.unpack.unpacker import Unpacker
 from imgscan.tar.walker import MemberWalker
 
@@ -53,7 +54,7 @@ class Unpacking:
         self._reopened: Reopened | None = None
         self._threaded = False  # a layer of one block is not worth a thread
         self._thread: ThreadPoolExecutor | None = None
-        self._work: _Work | None = None
+        self._work: InnerWork | None = None
         self._next = 0  # member that was not looked at yet
         self._open: tuple[int, Unpacker, Spool | None] | None = None  # the container that spans out of the block
         self._jobs: deque[tuple[int, Future[None]]] = deque()
@@ -82,20 +83,27 @@ class Unpacking:
                 self._enter(index, unpacker, block, end)
         self._next = count
 
-    def finish(self) -> tuple[list[Match], tuple[Problem, ...], InnerCoverage]:
-        """The layer has ended: all matches inside members, by member, then in stored order."""
+    def decode(self, pieces: Sequence[Piece]) -> None:
+        """What encodings hide in members, in tar order: searched like the files in them."""
+        for member, group in groupby(pieces, key=lambda piece: piece.member):
+            found = list(group)
+            path = decode(self._table.path(member))
+            self._run(partial(self._worker().decode, member, path, found), sum(len(piece.data) for piece in found))
+
+    def finish(self) -> InnerResult:
+        """The layer has ended: all that was found inside members."""
         if self._open is not None:
             self._submit_open()
         while self._jobs:
             self._wait()
-        work = self._work
-        if work is None:
-            return [], (), InnerCoverage()
-        for member in work.wanted:
+        if self._work is None:
+            return InnerResult()
+        result = self._work.result()
+        for member in result.wanted:
             self._digests.want(member)
-        for digest in work.digests:
+        for digest in result.digests:
             self._digests.put(digest)
-        return work.matches, (*work.walk.problems.all(), *work.problems.all()), work.walk.coverage
+        return result
 
     def close(self) -> None:
         """Let go of threads and files, whatever happened."""
@@ -153,20 +161,27 @@ class Unpacking:
         return self._reopened.read_at if self._reopened is not None else None
 
     def _submit(self, member: int, unpacker: Unpacker, content: Content, memory: int) -> None:
-        if self._work is None:
-            self._work = _Work(self._make_search(), self._limits, again=self._reopen is not None)
         complete = content.size == self._table.sizes[member]
         path = decode(self._table.path(member))
+        work = self._worker()
+        self._run(partial(work.open, member, path, unpacker, content, complete=complete), memory)
+
+    def _worker(self) -> InnerWork:
+        if self._work is None:
+            self._work = InnerWork(self._make_search(), self._limits, again=self._reopen is not None)
+        return self._work
+
+    def _run(self, job: Callable[[], None], memory: int) -> None:
+        """Have a job done after all before it; `memory` is what it holds until then, in bytes."""
         if not self._threaded:
-            self._work.open(member, path, unpacker, content, complete)
+            job()
             return
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "imgscan-unpack")
         while self._jobs and self._waiting + memory > _WAITING:
             self._wait()
         self._waiting += memory
-        job = self._thread.submit(self._work.open, member, path, unpacker, content, complete)
-        self._jobs.append((memory, job))
+        self._jobs.append((memory, self._thread.submit(job)))
         while self._jobs and self._jobs[0][1].done():
             self._wait()
 
@@ -174,56 +189,3 @@ class Unpacking:
         memory, job = self._jobs.popleft()
         job.result()
         self._waiting -= memory
-
-
-class _Work:
-    """What the unpacking thread does and finds, one member after the other."""
-
-    def __init__(self, search: InnerSearch, limits: Limits, *, again: bool) -> None:
-        self._search = search
-        self._again = again
-        self.walk = InnerWalk(search, Budget(limits))
-        self.matches: list[Match] = []
-        self.problems = ProblemLog()
-        self.wanted: list[int] = []
-        self.digests: list[MemberDigest] = []
-
-    def open(self, member: int, path: str, unpacker: Unpacker, content: Content, complete: bool) -> None:
-        try:
-            self.walk.open(path, content, unpacker)
-        except OSError as error:
-            message = f"what is in it cannot be kept to be read: {error.strerror or error}"
-            self.problems.add("inner-spool", message, Effect.INCOMPLETE, path=path)
-        matches, problems = self._search.finish(member)
-        for problem in problems:
-            self.problems.add(problem.code, f"{problem.path}: {problem.message}", problem.effect, path=path)
-        self.matches += matches
-        if any(not match.suppressed for match in matches):
-            self.wanted.append(member)
-            if not self._again and complete:
-                self.digests.append(digest_of(member, _chunks(content)))
-        content.close()
-
-
-def _chunks(content: Content) -> Iterable[bytes]:
-    stream = content.stream()
-    while data := stream.read(CHUNK):
-        yield data
-
-
-def merged(outer: Iterable[Match], inner: Iterable[Match]) -> tuple[Match, ...]:
-    """Matches by member, what lies inside a member behind what its own bytes show.
-
-    A value that was found in an unpacked file is not told a second time of the bytes of a container round it (a tar's,
-    or a stored zip entry's), however deep they are in one another.
-    """
-    inner = list(inner)
-    inside: set[tuple[int, bytes, str | None]] = set()
-    for match in inner:
-        inside.add((match.member, match.key, None))
-        place = match.inner_path or ""
-        while SEPARATOR in place:
-            place = place.rpartition(SEPARATOR)[0]
-            inside.add((match.member, match.key, place))
-    kept = (match for match in [*outer, *inner] if (match.member, match.key, match.inner_path) not in inside)
-    return tuple(sorted(kept, key=lambda match: match.member))

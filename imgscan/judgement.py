@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from secrets import token_bytes
 
 from imgscan.accounts import effective_user
@@ -14,9 +14,12 @@ from imgscan.errors import Effect, Problem
 from imgscan.evidence import InnerCoverage, Skip
 from imgscan.image.image import Healthcheck
 from imgscan.report import (
+    AddedBy,
     CoverageLedger,
     Family,
     Finding,
+    FindingFate,
+    Location,
     Policy,
     Report,
     SecretSighting,
@@ -25,6 +28,7 @@ from imgscan.report import (
     Tool,
     Verdict,
 )
+from imgscan.report.finding import replaced
 from imgscan.report.report import HistoryRow, ImageRow, LayerRow
 from imgscan.secrets.redaction import Redactor
 
@@ -57,9 +61,9 @@ def judge(
     values = {**(revealed or {}), **{key: value for outcome in outcomes for key, value in outcome.secrets}}
     group = _Secrets(findings, key or token_bytes(32), values if revealed is not None else None)
     redact = _Redaction(_redactor(evidence, outcomes))
-    opened = sorted((redact.finding(group.told(finding)) for finding in findings), key=_report_order)
+    opened = sorted((redact.finding(finding, group) for finding in findings), key=_report_order)
     set_aside = [
-        replace(item, finding=redact.finding(group.told(finding)))
+        replaced(item, finding=redact.finding(finding, group))
         for item, finding in zip(suppressed, _numbered([item.finding for item in suppressed]), strict=True)
     ]
     set_aside.sort(key=lambda item: (item.reason, _report_order(item.finding)))
@@ -89,7 +93,7 @@ def _report_order(finding: Finding) -> tuple[object, ...]:
     place = finding.location
     return (
         -finding.severity.rank,
-        _FAMILIES[finding.rule.family],
+        _order_of(finding.rule.id),
         place.path or place.pointer or "",
         place.history or 0,
         place.layer or 0,
@@ -100,14 +104,19 @@ def _report_order(finding: Finding) -> tuple[object, ...]:
     )
 
 
+@lru_cache(maxsize=1024)
+def _order_of(rule: str) -> int:
+    return _FAMILIES[Family(rule.partition("/")[0])]
+
+
 def _numbered(findings: Sequence[Finding]) -> list[Finding]:
     """Give findings that share rule, place and name their ordinals, in the order of their places."""
-    counts: dict[str, int] = {}
+    counts: dict[tuple[str, ...], int] = {}
     numbered = []
     for finding in sorted(findings, key=_report_order):
-        identity = finding.fingerprint
+        identity = finding.identity
         ordinal = counts[identity] = counts.get(identity, -1) + 1
-        numbered.append(replace(finding, ordinal=ordinal) if ordinal else finding)
+        numbered.append(replaced(finding, ordinal=ordinal) if ordinal else finding)
     return numbered
 
 
@@ -135,18 +144,14 @@ class _Secrets:
         """Secrets without a live sighting."""
         return sum(state not in ("present", "rewritten") for state in self._state.values())
 
-    def told(self, finding: Finding) -> Finding:
-        secret = finding.secret
-        if secret is None:
-            return finding
-        return replace(finding, secret=self._told(secret))
-
-    def _told(self, secret: SecretSighting) -> SecretSighting:
+    def told(self, secret: SecretSighting, name: str | None) -> SecretSighting:
+        """The sighting as the report tells it, under a redacted `name`."""
         # The report's own key comes last: without it, an id says nothing of a weak secret.
-        identity = hmac.digest(self._key, secret.key, hashlib.sha256)[:12].hex()
+        identity = hmac.digest(self._key, secret.key, "sha256")[:12].hex()
         state = self._state.get(secret.key, secret.state)
-        return replace(
+        return replaced(
             secret,
+            name=name,
             id=identity,
             sightings=self._seen.get(secret.key, 1),
             state="present" if state == "rewritten" else state,
@@ -168,6 +173,8 @@ class _Redaction:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._known: dict[str, str] = {}
+        self._fates: dict[FindingFate, FindingFate] = {}
+        self._added: dict[AddedBy, AddedBy] = {}
 
     def text(self, text: str) -> str:
         redacted = self._known.get(text)
@@ -178,22 +185,31 @@ class _Redaction:
     def optional(self, text: str | None) -> str | None:
         return self.text(text) if text is not None else None
 
-    def finding(self, finding: Finding) -> Finding:
-        place, fate, added = finding.location, finding.fate, finding.added_by
-        return replace(
+    def finding(self, finding: Finding, secrets: _Secrets) -> Finding:
+        fate, added, secret = finding.fate, finding.added_by, finding.secret
+        return replaced(
             finding,
             message=self._message(finding),
-            location=replace(
-                place,
-                path=self.optional(place.path),
-                inner_path=self.optional(place.inner_path),
-                pointer=self.optional(place.pointer),
-                name=self.optional(place.name),
-            ),
-            fate=replace(fate, instruction=self.optional(fate.instruction)) if fate is not None else None,
-            added_by=replace(added, instruction=self.optional(added.instruction)) if added is not None else None,
-            secret=replace(finding.secret, name=self.optional(finding.secret.name)) if finding.secret else None,
+            location=self._location(finding.location),
+            fate=self._fate(fate) if fate is not None else None,
+            added_by=self._added_by(added) if added is not None else None,
+            secret=secrets.told(secret, self.optional(secret.name)) if secret is not None else None,
         )
+
+    def _location(self, place: Location) -> Location:
+        old = (place.path, place.inner_path, place.pointer, place.name)
+        new = tuple(self.optional(text) for text in old)
+        return place if new == old else replace(place, path=new[0], inner_path=new[1], pointer=new[2], name=new[3])
+
+    def _fate(self, fate: FindingFate) -> FindingFate:
+        if fate not in self._fates:
+            self._fates[fate] = replace(fate, instruction=self.optional(fate.instruction))
+        return self._fates[fate]
+
+    def _added_by(self, added: AddedBy) -> AddedBy:
+        if added not in self._added:
+            self._added[added] = replace(added, instruction=self.optional(added.instruction))
+        return self._added[added]
 
     def _message(self, finding: Finding) -> str:
         """A secret's message is made of a few words of ours and of strings that are searched by themselves.

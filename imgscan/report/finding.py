@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 from imgscan.evidence import Confidence, Validation
 
@@ -22,7 +23,7 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0 for none to 5 for critical."""
-        return list(Severity).index(self)
+        return _RANKS[self]
 
     # All four are written out: functools.total_ordering would leave those that `str` has, which order by letters.
     def __lt__(self, other: object) -> bool:
@@ -36,6 +37,9 @@ class Severity(StrEnum):
 
     def __ge__(self, other: object) -> bool:
         return self.rank >= other.rank if isinstance(other, Severity) else NotImplemented
+
+
+_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class Family(StrEnum):
@@ -75,6 +79,17 @@ class Origin(StrEnum):
     BASE = "base"
     OWN = "own"
     UNKNOWN = "unknown"
+
+
+_Value = TypeVar("_Value")
+
+
+def replaced(value: _Value, /, **changes: object) -> _Value:
+    """dataclasses.replace for values with slots, without its checks: 2 us instead of 7, for thousands of findings."""
+    new = object.__new__(type(value))
+    for name in value.__slots__:  # type: ignore[attr-defined]
+        object.__setattr__(new, name, changes[name] if name in changes else getattr(value, name))
+    return new
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +186,18 @@ class Finding:
     """Tells findings apart that share rule, place and name: their order, from 0."""
 
     @property
-    def fingerprint(self) -> str:
-        """Identity over rebuilds: rule, place, name and ordinal; no secret material, no layer, no line."""
+    def identity(self) -> tuple[str, ...]:
+        """What the fingerprint is made of but for the ordinal."""
         place = self.location
-        parts = (
+        return (
             self.rule.id,
             place.path or place.pointer or str(place.kind),
             place.inner_path or "",
             (self.secret.name if self.secret else None) or place.name or "",
-            str(self.ordinal),
         )
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity over rebuilds: rule, place, name and ordinal; no secret material, no layer, no line."""
+        parts = (*self.identity, str(self.ordinal))
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:24]

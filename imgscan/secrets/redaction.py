@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
 SHOWN_TAIL = 4
@@ -77,13 +77,17 @@ def _encoded(text: str) -> bytes:
 _BOUNDARY = re.compile(r"(?:(?<![^\s\"'`=:@,;(\[{<>&|])|(?<=//))(?=[^\s\"'`=:@,;(\[{<>&|])")
 
 
+# Where it may end: where a word does.
+_WORD_END = re.compile(r"(?<=\S)(?![^\W_])")
+
+
 class Redactor:
     """Replaces every known secret in a string: those given in plaintext, and those known by length and HMAC alone.
 
     The latter are looked for where a word begins. Time grows with the text times the number of different lengths.
     """
 
-    __slots__ = ("_by_length", "_hmac_key", "_plain")
+    __slots__ = ("_by_length", "_hmac_key", "_lengths", "_plain")
 
     def __init__(
         self, plain: Iterable[str] = (), *, hmac_key: bytes = b"", keys: Iterable[tuple[int, bytes]] = ()
@@ -97,6 +101,7 @@ class Redactor:
         for length, key in keys:
             if length >= SHORTEST_ERASED:
                 self._by_length.setdefault(length, set()).add(key)
+        self._lengths = sorted(self._by_length)
 
     def __repr__(self) -> str:
         return "Redactor()"
@@ -108,29 +113,34 @@ class Redactor:
         return self._without_keyed(text) if self._by_length else text
 
     def _without_keyed(self, text: str) -> str:
+        if len(text) < self._lengths[0]:
+            return text
         pieces: list[str] = []
         done = 0
-        lengths = sorted(self._by_length, reverse=True)
-        template = hmac.new(self._hmac_key, digestmod=hashlib.sha256)
+        ends = [match.start() for match in _WORD_END.finditer(text)]
+        places = set(ends)
         for match in _BOUNDARY.finditer(text):
             start = match.start()
             if start < done:
                 continue
-            length = self._keyed_at(text, start, lengths, template)
-            if length:
-                pieces += [text[done:start], redact(text[start : start + length])]
-                done = start + length
+            end = self._keyed_from(text, start, ends, places)
+            if end:
+                pieces += [text[done:start], redact(text[start:end])]
+                done = end
         return "".join([*pieces, text[done:]]) if pieces else text
 
-    def _keyed_at(self, text: str, start: int, lengths: list[int], template: hmac.HMAC) -> int:
-        for length in lengths:
-            end = start + length
-            if end > len(text) or text[end - 1].isspace() or (end < len(text) and text[end].isalnum()):
-                continue  # a value ends where a word does
-            digest = template.copy()
-            digest.update(text[start:end].encode("utf-8", "surrogatepass"))
-            if digest.digest()[:16] in self._by_length[length]:
-                return length
+    def _keyed_from(self, text: str, start: int, ends: list[int], places: set[int]) -> int:
+        """Where the longest known secret that begins at `start` ends; 0 where none does."""
+        low = bisect_left(ends, start + self._lengths[0])
+        high = bisect_right(ends, start + self._lengths[-1])
+        if high - low < len(self._lengths):  # the usual case: a short string, many lengths
+            possible = [end for end in ends[low:high] if end - start in self._by_length]
+        else:
+            possible = [start + length for length in self._lengths if start + length in places]
+        for end in reversed(possible):
+            known = self._by_length[end - start]
+            if hmac.digest(self._hmac_key, _encoded(text[start:end]), "sha256")[:16] in known:
+                return end
         return 0
 
 

@@ -36,6 +36,9 @@ class MemberKind(IntEnum):
     """A type flag that no tar dialect we know gives a meaning."""
 
 
+_KINDS = tuple(MemberKind)
+
+
 class Depth(IntEnum):
     """How far a plan goes into an image."""
 
@@ -97,6 +100,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleSource:
+    """A file of rules, read: its name for messages, and its text."""
+
+    name: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ScanPlan:
     """Everything that may influence a scan: what to look for, how deep, the caps, and the code that does it.
 
@@ -110,6 +121,8 @@ class ScanPlan:
     entropy: bool = False
     limits: Limits = field(default_factory=Limits)
     code: str = ""
+    rules: tuple[RuleSource, ...] = ()
+    """Files of rules beside our own."""
 
     @property
     def fingerprint(self) -> str:
@@ -121,6 +134,7 @@ class ScanPlan:
             "extractors": self.extractors,
             "entropy": self.entropy,
             "limits": [getattr(self.limits, name) for name in Limits.__slots__],
+            "rules": [source.text for source in self.rules],
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -296,11 +310,12 @@ class MemberTable:
         return bytes(self.links[self.link_ends[index - 1] if index else 0 : self.link_ends[index]])
 
     def __getitem__(self, index: int) -> Member:
-        path = self.path(index)
+        path = decode(self.path(index))
+        raw_name = self.raw_names.get(index)
         return Member(
             index=index,
-            path=decode(path),
-            kind=MemberKind(self.kinds[index]),
+            path=path,
+            kind=_KINDS[self.kinds[index]],
             size=self.sizes[index],
             mode=self.modes[index],
             uid=self.uids[index],
@@ -310,7 +325,7 @@ class MemberTable:
             xattrs=self.xattrs.get(index, ()),
             data_offset=self.data_offsets[index],
             checksum=self.checksums[index],
-            raw_name=decode(self.raw_names.get(index, path)),
+            raw_name=path if raw_name is None else decode(raw_name),
         )
 
     def __iter__(self) -> Iterator[Member]:

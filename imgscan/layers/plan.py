@@ -8,13 +8,15 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from imgscan.evidence import Depth, ScanPlan
+from imgscan.evidence import Depth, RuleSource, ScanPlan
 
 _PACKAGES = ("layers", "secrets", "tar", "image")
-_SOURCES = (".py", ".txt", ".toml")  # code, and the lists and rules it reads
+_SOURCES = (".py", ".txt", ".toml", ".json")  # code, and the lists and rules it reads
 
 
-def make_plan(depth: Depth, extractors: Iterable[str], *, secrets: bool, entropy: bool) -> ScanPlan:
+def make_plan(
+    depth: Depth, extractors: Iterable[str], *, secrets: bool, entropy: bool, rules: tuple[RuleSource, ...] = ()
+) -> ScanPlan:
     """The plan for a depth, the names of extractors, and whether contents are searched for secrets."""
     patterns: tuple[str, ...] = ()
     if secrets and depth is Depth.CONTENT:
@@ -25,6 +27,7 @@ def make_plan(depth: Depth, extractors: Iterable[str], *, secrets: bool, entropy
         extractors=tuple(sorted(extractors)) if depth > Depth.CONFIG else (),
         entropy=entropy,
         code=code_identity(),
+        rules=rules if patterns else (),
     )
 
 

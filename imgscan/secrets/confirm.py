@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from imgscan.secrets.detector import Candidate, Window
 from imgscan.secrets.detectors import detectors_by_id
-from imgscan.secrets.kinds import kind_of
+from imgscan.secrets.kinds import precision_of
 from imgscan.secrets.known_examples import set_aside
 
 
@@ -45,14 +45,14 @@ def _merged(candidates: Sequence[Candidate]) -> list[Candidate]:
     return sorted(kept, key=lambda candidate: (candidate.start, candidate.end, candidate.kind))
 
 
-def _rank(candidate: Candidate) -> tuple[int, bool, int, int, str, bool, str]:
+def _rank(candidate: Candidate) -> tuple[int, bool, int, int, bool, str, str]:
     return (
-        -kind_of(candidate.kind).precision,
+        -precision_of(candidate.kind),
         bool(candidate.suppressed),
         candidate.start - candidate.end,
         candidate.start,
+        candidate.name is None,  # what says whose it is comes before what only knows the form
         candidate.kind,
-        candidate.name is None,
         candidate.name or "",
     )
 

@@ -18,8 +18,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
+from imgscan.evidence import RuleSource
 from imgscan.secrets.assignments import NamedSecretDetector
 from imgscan.secrets.detector import Detector
+from imgscan.secrets.rules.compiled import builtin_rules
+from imgscan.secrets.rules.detect import rule_detectors
+from imgscan.secrets.rules.load import load_rules
 from imgscan.secrets.structures import STRUCTURES
 
 OWN: tuple[Detector, ...] = (*STRUCTURES, NamedSecretDetector())
@@ -56,21 +60,27 @@ PLUGINS_VERSION = 1
 """Rises whenever a wrapped plugin would confirm equal bytes differently."""
 
 
-def detectors(entropy: bool = False) -> tuple[Detector, ...]:
+def detectors(entropy: bool = False, rules: tuple[RuleSource, ...] = ()) -> tuple[Detector, ...]:
     """Every detector that runs over file contents, in a fixed order; with `entropy` also the statistical ones.
 
-    The first call loads detect-secrets, which takes a tenth of a second.
+    `rules` are files of rules beside our own. The first call loads detect-secrets, which takes a tenth of a second.
     """
     from imgscan.secrets.detect_secrets_plugins import plugin_detectors  # noqa: PLC0415
 
-    return (*OWN, *plugin_detectors(entropy=entropy))
+    given = rule_detectors(load_rules(rules), "given") if rules else ()
+    return (*OWN, *_builtin(), *plugin_detectors(entropy=entropy), *given)
+
+
+@lru_cache(maxsize=1)
+def _builtin() -> tuple[Detector, ...]:
+    return rule_detectors(builtin_rules(), "rule")
 
 
 def detector_ids(entropy: bool = False) -> tuple[str, ...]:
     """The identities of `detectors(entropy)`, each `id@version`, in the same order; loads nothing."""
     plugins = (*PLUGINS, *(STATISTICAL_PLUGINS if entropy else ()))
     return (
-        *(f"{detector.id}@{detector.version}" for detector in OWN),
+        *(f"{detector.id}@{detector.version}" for detector in (*OWN, *_builtin())),
         *(f"detect-secrets/{plugin}@{PLUGINS_VERSION}" for plugin in plugins),
     )
 

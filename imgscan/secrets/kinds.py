@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Literal
+
+from imgscan.evidence import RuleSource
+from imgscan.secrets.rules.compiled import builtin_rules
+from imgscan.secrets.rules.load import load_rules
+from imgscan.secrets.rules.rule import SecretRule
 
 
 class Precision(IntEnum):
@@ -25,7 +31,7 @@ class Kind:
 
     id: str
     title: str
-    severity: Literal["critical", "high", "low"]
+    severity: Literal["critical", "high", "medium", "low"]
     """The value of the report's `Severity`: a known structure is critical, a name or entropy alone high."""
     remediation: str
     precision: Precision = Precision.TOKEN
@@ -40,7 +46,7 @@ _KEEP_OUT = (
     "Deleting it in a later layer does not remove it."
 )
 
-KINDS: tuple[Kind, ...] = (
+_OF_CODE: tuple[Kind, ...] = (
     _token("aws-access-key", "AWS access key", "Deactivate the access key in IAM and review what it was used for."),
     _token("aws-secret-key", "AWS secret access key", "Deactivate the access key it belongs to in IAM."),
     _token("azure-storage-key", "Azure storage account key", "Rotate the storage account's keys."),
@@ -123,9 +129,42 @@ KINDS: tuple[Kind, ...] = (
     ),
 )
 
-_BY_ID = {kind.id: kind for kind in KINDS}
 
 
-def kind_of(kind_id: str) -> Kind:
+@lru_cache(maxsize=8)
+def kinds(rules: tuple[RuleSource, ...] = ()) -> tuple[Kind, ...]:
+    """All kinds: those of detectors written in code, then those that only rules have, ours and the given files'."""
+    every = (*builtin_rules().rules, *load_rules(rules).rules)
+    known = {kind.id: kind for kind in _OF_CODE}
+    for rule in every:
+        known.setdefault(rule.kind, _of_rule(rule))
+    return tuple(known.values())
+
+
+def kind_of(kind_id: str, rules: tuple[RuleSource, ...] = ()) -> Kind:
     """The kind with this id; KeyError where there is none."""
-    return _BY_ID[kind_id]
+    return _by_id(rules)[kind_id]
+
+
+def precision_of(kind_id: str) -> Precision:
+    """How much a kind says of a value; one that is not ours comes from a rule, and is a token."""
+    kind = _by_id(()).get(kind_id)
+    return kind.precision if kind is not None else Precision.TOKEN
+
+
+@lru_cache(maxsize=8)
+def _by_id(rules: tuple[RuleSource, ...]) -> dict[str, Kind]:
+    return {kind.id: kind for kind in kinds(rules)}
+
+
+def _of_rule(rule: SecretRule) -> Kind:
+    first = rule.remediation or "Revoke it where it was issued."
+    precision = Precision.PLACE if rule.form == "password" else Precision.TOKEN
+    return Kind(rule.kind, rule.title, rule.severity, f"{first} {_KEEP_OUT}", precision)
+
+
+def __getattr__(name: str) -> tuple[Kind, ...]:
+    """`KINDS` is read at first use: it takes the rules."""
+    if name == "KINDS":
+        return kinds(())
+    raise AttributeError(name)

@@ -12,14 +12,15 @@ from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
 
-from imgscan.evidence import Confidence
+from imgscan.evidence import Confidence, RuleSource
 from imgscan.secrets.commands import Found, passwords_in
 from imgscan.secrets.confirm import merge
-from imgscan.secrets.detector import Candidate, Detector, Window
+from imgscan.secrets.detector import Candidate, Detector, Nominator, Window
 from imgscan.secrets.detectors import detectors
 from imgscan.secrets.judgement import NOT_A_SECRET_NAME, PLACEHOLDER, judge, looks_random
 from imgscan.secrets.names import Strength, strength
 from imgscan.secrets.placeholders import reason
+from imgscan.secrets.rules.detect import AssignedRulesDetector, RuleDetector
 from imgscan.secrets.syntax import Syntax
 
 LONGEST_STRING = 1 << 20
@@ -42,14 +43,17 @@ _PATHS = {TextKind.COMMAND: "command.sh", TextKind.DOCUMENT: "document.env", Tex
 _BY_NAME = frozenset({"secret-name", "detect-secrets/KeywordDetector"})
 
 
-def find_in_assignment(name: str, value: str, *, entropy: bool = False) -> list[Candidate]:
+def find_in_assignment(
+    name: str, value: str, *, entropy: bool = False, rules: tuple[RuleSource, ...] = ()
+) -> list[Candidate]:
     """Secrets in the value of an environment variable, a build argument or a label; offsets count from the value's own.
 
     The name is judged as well as the value. Under a name that may hide a secret, entropy decides; with `entropy` it
     decides under every name, and public addresses are told.
     """
     text = value[:LONGEST_STRING]
-    every = [*_structural(text, "value.env", by_name=True, entropy=entropy), *(_random(text) if entropy else ())]
+    every = [*_structural(text, "value.env", by_name=True, entropy=entropy, rules=rules)]
+    every += _random(text) if entropy else ()
     found = [each if each.name else replace(each, name=name) for each in every]
     whole = _whole_value(name, text)
     if whole is not None:
@@ -87,11 +91,13 @@ def _random(text: str) -> Iterator[Candidate]:
         yield Candidate(kind, start, start + len(stripped), stripped, confidence=Confidence.LOW)
 
 
-def find_in_text(text: str, *, kind_of_text: TextKind, entropy: bool = False) -> list[Candidate]:
+def find_in_text(
+    text: str, *, kind_of_text: TextKind, entropy: bool = False, rules: tuple[RuleSource, ...] = ()
+) -> list[Candidate]:
     """Secrets in any other string of a config; offsets count from its first character."""
     text = text[:LONGEST_STRING]
     path = _PATHS[kind_of_text]
-    found = list(_structural(text, path, by_name=kind_of_text is TextKind.DOCUMENT, entropy=entropy))
+    found = list(_structural(text, path, by_name=kind_of_text is TextKind.DOCUMENT, entropy=entropy, rules=rules))
     if kind_of_text is TextKind.COMMAND:
         found.extend(candidate for each in passwords_in(text) if (candidate := _judged(each)) is not None)
     return merge(found)
@@ -119,11 +125,16 @@ def _judged(found: Found) -> Candidate | None:
     )
 
 
-def _structural(text: str, path: str, *, by_name: bool, entropy: bool) -> Iterator[Candidate]:
+def _structural(
+    text: str, path: str, *, by_name: bool, entropy: bool, rules: tuple[RuleSource, ...]
+) -> Iterator[Candidate]:
     """What the detectors of file contents find in a text, each nomination by a plain search."""
     data, offsets = _latin1(text)
-    for nominator, group in _searches(entropy):
-        for match in nominator.finditer(data):
+    lowered = data.lower()
+    for nominator, gate, group in _searches(entropy, rules):
+        if gate and not any(part in lowered for part in gate):
+            continue
+        for match in _compiled(nominator).finditer(data):
             window = Window(path, data, match.end(), starts_member=True, ends_member=True)
             for detector in group:
                 if by_name or detector.id not in _BY_NAME:
@@ -141,17 +152,27 @@ def _placed(candidate: Candidate, text: str, same: bool) -> Candidate:
     return candidate if same else replace(candidate, value=text[candidate.start : candidate.end])
 
 
-@lru_cache(maxsize=2)
-def _searches(entropy: bool) -> tuple[tuple[re.Pattern[str], tuple[Detector, ...]], ...]:
-    every = detectors(entropy)
-    nominators = dict.fromkeys(nominator for detector in every for nominator in detector.nominators)
-    return tuple(
-        (
-            re.compile(nominator.pattern, re.DOTALL | re.ASCII | (re.IGNORECASE if nominator.caseless else 0)),
-            tuple(detector for detector in every if nominator in detector.nominators),
-        )
-        for nominator in nominators
-    )
+@lru_cache(maxsize=4)
+def _searches(
+    entropy: bool, rules: tuple[RuleSource, ...]
+) -> tuple[tuple[Nominator, tuple[str, ...], tuple[Detector, ...]], ...]:
+    """Each nominator with what a text must hold for it (nothing, where that is not known), and its detectors."""
+    groups: dict[Nominator, list[Detector]] = {}
+    for detector in detectors(entropy, rules):
+        for nominator in detector.nominators:
+            groups.setdefault(nominator, []).append(detector)
+    return tuple((nominator, _gate(group), tuple(group)) for nominator, group in groups.items())
+
+
+def _gate(group: Iterable[Detector]) -> tuple[str, ...]:
+    gates = [each.gate if isinstance(each, (RuleDetector, AssignedRulesDetector)) else () for each in group]
+    return tuple(dict.fromkeys(text for gate in gates for text in gate)) if all(gates) else ()
+
+
+@lru_cache(maxsize=4096)
+def _compiled(nominator: Nominator) -> re.Pattern[str]:
+    """At first use: compiling all of them takes a fifth of a second, and few texts need more than some."""
+    return re.compile(nominator.pattern, re.DOTALL | re.ASCII | (re.IGNORECASE if nominator.caseless else 0))
 
 
 def visible_values(candidates: Iterable[Candidate]) -> list[str]:

@@ -109,11 +109,11 @@ def _wide_inside(node: Node) -> bool:
 
 def _separated(node: Node) -> bool:
     """Whether a byte that must be there is in none of the other items."""
-    items = _items(node)
+    items = items_of(node)
     for index, item in enumerate(items):
         if isinstance(item, Chars):
             others = (each for number, each in enumerate(items) if number != index)
-            if all(not (item.codes & _alphabet(other)) for other in others):
+            if all(not (item.codes & alphabet(other)) for other in others):
                 return True
     return False
 
@@ -128,10 +128,11 @@ def _disjoint(node: Node) -> bool:
     return True
 
 
-def _alphabet(node: Node) -> frozenset[int]:
+def alphabet(node: Node) -> frozenset[int]:
+    """The bytes that a match may hold."""
     if isinstance(node, Chars):
         return node.codes
-    return frozenset[int]().union(*(_alphabet(child) for child in children(node)))
+    return frozenset[int]().union(*(alphabet(child) for child in children(node)))
 
 
 def _first(node: Node) -> frozenset[int]:
@@ -148,12 +149,12 @@ def _first(node: Node) -> frozenset[int]:
     return frozenset[int]().union(*(_first(child) for child in children(node)))
 
 
-def _items(node: Node) -> list[Node]:
+def items_of(node: Node) -> list[Node]:
     """The top-level sequence, without the groups round its parts."""
     if isinstance(node, Capture):
-        return _items(node.item)
+        return items_of(node.item)
     if isinstance(node, Sequence):
-        return [part for item in node.items for part in _items(item)]
+        return [part for item in node.items for part in items_of(item)]
     return [node]
 
 
@@ -166,7 +167,7 @@ def cores(node: Node) -> tuple[Core, ...]:
     if isinstance(top, Choice):
         found = [core for branch in top.branches for core in (cores(branch) or (None,))]
         return tuple(core for core in found if core is not None) if None not in found else ()
-    core = _core(_items(node))
+    core = _core(items_of(node))
     return (core,) if core is not None else ()
 
 
@@ -299,7 +300,7 @@ def _gate(items: SequenceOf[Node]) -> tuple[str, ...]:
     for item in items:
         plain = _plain(item)
         if isinstance(plain, Choice):
-            inner = [_gate(_items(branch)) for branch in plain.branches]
+            inner = [_gate(items_of(branch)) for branch in plain.branches]
             if all(inner):
                 choices.append(tuple(dict.fromkeys(text for texts in inner for text in texts)))
         for part in _spelled(item):

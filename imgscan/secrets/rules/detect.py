@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from imgscan.evidence import Confidence, Validation
 from imgscan.secrets import checks, placeholders
-from imgscan.secrets.detector import Candidate, Nominator, Window
+from imgscan.secrets.detector import Candidate, Detector, Nominator, Window
 from imgscan.secrets.judgement import EMBEDDED, PLACEHOLDER, shannon
 from imgscan.secrets.redaction import redact
-from imgscan.secrets.rules.rule import Allowlist, SecretRule, compiled
+from imgscan.secrets.rules.assigned import SHARED, SHARED_WORDS
+from imgscan.secrets.rules.rule import Allowlist, RuleSet, SecretRule, compiled
 from imgscan.secrets.text import embedded, line_bounds
 
 ALLOWLISTED = "allowlisted"
@@ -26,15 +27,22 @@ class RuleDetector:
     rule: SecretRule
     allowlists: tuple[Allowlist, ...] = ()
     """Those that hold for all rules of its file."""
+    origin: str = "rule"
+    """Tells sets of rules apart."""
     version: int = 1
 
     @property
     def id(self) -> str:
-        return f"rule/{self.rule.id}"
+        return f"{self.origin}/{self.rule.id}"
 
     @property
     def nominators(self) -> tuple[Nominator, ...]:
         return self.rule.nominators
+
+    @property
+    def gate(self) -> tuple[str, ...]:
+        """Texts in lower case of which a nominated place has one; empty where none is known."""
+        return self.rule.literals
 
     @property
     def before(self) -> int:
@@ -94,6 +102,39 @@ class RuleDetector:
             suppressed=suppressed,
             companion=_companion(rule, data, low, high),
         )
+
+
+ASSIGNED_REACH = 176
+"""Longest name, separator and nominated head of a value together."""
+
+
+class AssignedRulesDetector:
+    """All rules that share their nominators: those whose vendor is named before the nominated place are run."""
+
+    version = 1
+
+    def __init__(self, detectors: Sequence[RuleDetector], name: str) -> None:
+        self.id = name
+        self.nominators = SHARED
+        self.gate = SHARED_WORDS
+        self.before = max(detector.before for detector in detectors)
+        self.after = max(detector.after for detector in detectors)
+        self._gated = [(literal, detector) for detector in detectors for literal in detector.rule.literals]
+        self._always = [detector for detector in detectors if not detector.rule.literals]
+
+    def confirm(self, window: Window) -> Iterator[Candidate]:
+        """What the rules find whose gate is open."""
+        context = window.data[max(0, window.at - ASSIGNED_REACH) : window.at].lower()
+        for detector in dict.fromkeys([each for literal, each in self._gated if literal in context] + self._always):
+            yield from detector.confirm(window)
+
+
+def rule_detectors(rules: RuleSet, name: str) -> tuple[Detector, ...]:
+    """The detectors of a set of rules; `name` tells sets apart."""
+    every = [RuleDetector(rule, rules.allowlists, name) for rule in rules.rules]
+    shared = [detector for detector in every if detector.rule.shared]
+    single: list[Detector] = [detector for detector in every if not detector.rule.shared]
+    return (*single, AssignedRulesDetector(shared, f"{name}/assigned")) if shared else tuple(single)
 
 
 def _lower(one: Confidence, other: Confidence) -> Confidence:

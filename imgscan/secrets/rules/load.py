@@ -18,7 +18,7 @@ from imgscan.errors import Effect, Problem, UsageError
 from imgscan.evidence import Confidence
 from imgscan.secrets import checks
 from imgscan.secrets.detector import NOMINATOR_SPAN, Nominator
-from imgscan.secrets.rules import core
+from imgscan.secrets.rules import assigned, core
 from imgscan.secrets.rules.regex import PatternError, count_groups, parse
 from imgscan.secrets.rules.rule import Allowlist, RuleSet, RuleSource, SecretRule
 
@@ -34,12 +34,6 @@ _ALLOWLIST_KEYS = frozenset("description paths regexes stopwords regextarget con
 _ID = re.compile(r"[A-Za-z0-9][\w.-]{0,79}", re.ASCII)
 KEYWORD_REACH = 4096
 """Bytes round a keyword in which a rule's pattern is looked for, where the pattern itself nominates nothing."""
-
-# How a value is assigned in dotenv, shell, YAML, JSON (also JSON in a string), TOML, XML, and on command lines.
-_ASSIGNED = (
-    "(?i:(?P<name>(?:{name})[0-9a-z_.-]{{0,24}}))"
-    r"(?:\\?[\"'\]]){{0,2}}[ \t]{{0,8}}(?:=>|:=|==?|:|>|,|[ \t])[ \t]{{0,8}}(?:\\?[\"'\x60]){{0,2}}(?P<value>{value})(?:[^0-9A-Za-z]|$)"
-)
 
 
 class _Invalid(Exception):
@@ -184,7 +178,12 @@ class _File:
         groups = count_groups(parse(regex))
         if rule.group > groups:
             raise _Invalid(f"`secretGroup` is {rule.group}, and the regex has {groups} groups")
-        return self._nominated(rule, self._texts(table, "nominator"))
+        rule = self._nominated(rule, self._texts(table, "nominator"))
+        if "assigned_to" not in table:
+            return rule
+        name, value = parse(self._text(table, "assigned_to")), parse(self._text(table, "value"))
+        rule = replace(rule, literals=assigned.gate(name), exact=False)
+        return replace(rule, nominators=assigned.SHARED, shared=True) if assigned.may_share(name, value) else rule
 
     def _regex(self, table: dict[str, Any]) -> str:
         regex = self._text(table, "regex")
@@ -192,7 +191,8 @@ class _File:
             value = self._text(table, "value")
             if regex or not value:
                 raise _Invalid("`assigned_to` goes with `value`, not with `regex`")
-            regex = _ASSIGNED.format(name=self._text(table, "assigned_to"), value=value)
+            name = self._pattern(self._text(table, "assigned_to"), "assigned_to")
+            regex = assigned.assignment(name, self._pattern(value, "value"))
         if not regex:
             if table.get("path"):
                 raise _NotRun("rules of a path alone are not supported; sensitive-file tells of such files")

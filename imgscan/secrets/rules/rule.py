@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from imgscan.errors import Problem
-from imgscan.evidence import Confidence
+from imgscan.evidence import Confidence, RuleSource
 from imgscan.secrets.detector import Nominator
 from imgscan.secrets.rules.regex import parse, write
 
@@ -72,16 +72,10 @@ class SecretRule:
     """A match begins `lead` bytes before the end of its nomination, never elsewhere."""
     around: bool = False
     """Nominated by a keyword: a match may be anywhere in the window."""
+    shared: bool = False
+    """Nominated together with all rules of assigned values (`rules.assigned`)."""
     literals: tuple[str, ...] = ()
     """One of these, in lower case, is in each match; empty where nothing is known."""
-
-
-@dataclass(frozen=True, slots=True)
-class RuleSource:
-    """A file of rules, read: its name for messages, and its text. A plan holds these, so that it stays a value."""
-
-    name: str
-    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +92,6 @@ class RuleSet:
 def compiled(pattern: str) -> re.Pattern[str]:
     """A pattern in RE2's syntax as Python runs it, over text with one character a byte; PatternError if it is wrong."""
     return re.compile(write(parse(pattern)), re.ASCII)
+
+
+__all__ = ["Allowlist", "RuleSet", "RuleSource", "SecretRule", "compiled"]

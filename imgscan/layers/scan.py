@@ -90,7 +90,7 @@ class LayerScanner:
         if plan.patterns:
             from imgscan.secrets.detectors import detectors as all_detectors  # noqa: PLC0415  # loads detect-secrets
 
-            detectors = all_detectors(entropy=plan.entropy)
+            detectors = all_detectors(entropy=plan.entropy, rules=plan.rules)
         return cls(plan, detectors, secret_key=secret_key, matcher_cache=matcher_cache, revealed=revealed)
 
     def scan(

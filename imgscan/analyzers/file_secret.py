@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import groupby
+from operator import attrgetter
 
 from imgscan.accounts import effective_user, may_read
 from imgscan.analyzers.analyzer import Evidence, Outcome
@@ -20,7 +23,7 @@ from imgscan.report import (
     SecretSighting,
     Suppressed,
 )
-from imgscan.secrets.kinds import Precision, kind_of
+from imgscan.secrets.kinds import Precision, kind_of, precision_of
 from imgscan.vendored import VendoredTrees
 
 _MARKERS = frozenset({MemberKind.WHITEOUT, MemberKind.OPAQUE_WHITEOUT, MemberKind.ANOMALY})
@@ -48,24 +51,19 @@ class FileSecretAnalyzer:
         trees = VendoredTrees(evidence)
         findings: list[Finding] = []
         suppressed: list[Suppressed] = []
-        for layer, scan in enumerate(evidence.scans):
-            for match in scan.matches:
-                if match.part is not Part.DATA:  # names and attributes are config-secret's
-                    continue
-                version = evidence.overlay.version_of(layer, match.member)
-                if version.fate.kind is FateKind.REWRITTEN:
-                    continue
-                fate = _fate(evidence, version)
-                readable = None
-                if version.present and not match.suppressed:
-                    readable = may_read(user, evidence.overlay, version.path)
-                finding = _finding(evidence, version, match, fate, readable)
+        for version, matches in _versions_with_matches(evidence):
+            fate = _fate(evidence, version)
+            readable = None
+            if version.present and not all(match.suppressed for match in matches):
+                readable = may_read(user, evidence.overlay, version.path)
+            for match in matches:
+                finding = _finding(evidence, version, match, fate, None if match.suppressed else readable)
                 if match.suppressed:
                     suppressed.append(Suppressed(finding, match.suppressed, match.suppressed_by or "the value"))
                 elif match.validation is not Validation.CHECKSUM_OK and (by := ownership.voucher(version, match)):
                     suppressed.append(Suppressed(finding, "package-owned", by))
                 elif (owner := ownership.owner(version)) is None and (tree := _tree_of(trees, version, match)):
-                    if kind_of(match.rule).precision <= Precision.NAME:
+                    if _says_little(match):
                         suppressed.append(Suppressed(finding, "vendored", tree))
                     else:
                         findings.append(replace(finding, confidence=_LESS[finding.confidence]))
@@ -74,7 +72,23 @@ class FileSecretAnalyzer:
         return Outcome(tuple(findings), suppressed=tuple(suppressed))
 
 
+def _versions_with_matches(evidence: Evidence) -> Iterator[tuple[FileVersion, list[Match]]]:
+    """Matches of one member follow one another. Names and attributes are config-secret's."""
+    for layer, scan in enumerate(evidence.scans):
+        in_data = (match for match in scan.matches if match.part is Part.DATA)
+        for member, matches in groupby(in_data, attrgetter("member")):
+            version = evidence.overlay.version_of(layer, member)
+            if version.fate.kind is not FateKind.REWRITTEN:
+                yield version, list(matches)
+
+
 _LESS = {Confidence.HIGH: Confidence.MEDIUM, Confidence.MEDIUM: Confidence.LOW, Confidence.LOW: Confidence.LOW}
+
+
+def _says_little(match: Match) -> bool:
+    """Whether its name alone, or with a value that is easy to guess its place, makes it a secret."""
+    precision = precision_of(match.rule)
+    return precision < Precision.PLACE or (precision is Precision.PLACE and match.confidence is not Confidence.HIGH)
 
 
 def _tree_of(trees: VendoredTrees, version: FileVersion, match: Match) -> str:
@@ -87,13 +101,14 @@ def _finding(
 ) -> Finding:
     layer = version.layer if match.suppressed else evidence.overlay.origin_of(version.layer, match.member)[0]
     step = evidence.step(layer)
-    rule = secret_rule(Family.FILE_SECRET, match.rule)
+    rule = secret_rule(Family.FILE_SECRET, match.rule, evidence.rules)
     secret = SecretSighting(
-        kind=kind_of(match.rule).title,
+        kind=kind_of(match.rule, evidence.rules).title,
         redacted=match.redacted,
         key=match.key,
         name=match.name,
         validation=match.validation,
+        companion=match.companion,
         state=fate.state,
         readable_by_user=readable,
     )
@@ -114,7 +129,9 @@ def _finding(
         fate=fate,
         added_by=evidence.added_by(layer),
         secret=secret,
-        remediation=remedy(Family.FILE_SECRET, match.rule, step.instruction.keyword if step is not None else ""),
+        remediation=remedy(
+            Family.FILE_SECRET, match.rule, step.instruction.keyword if step is not None else "", evidence.rules
+        ),
     )
 
 

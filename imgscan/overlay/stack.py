@@ -63,8 +63,8 @@ class Stack:
 
     def sort_key(self, at: int) -> bytes:
         """A path with NUL for `/`: so the paths of a directory sort directly behind it."""
-        layer, member = self.locate(at)
-        return self.tables[layer].path(member).replace(b"/", b"\0")
+        layer = bisect_right(self.bases, at) - 1
+        return self.tables[layer].path(at - self.bases[layer]).replace(b"/", b"\0")
 
     def positions(self, path: bytes) -> tuple[int, int]:
         """Where the versions of one path are in `order`."""

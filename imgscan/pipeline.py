@@ -214,8 +214,10 @@ class _Run:
 
     def finish(self) -> None:
         """Leave the cache as it should be."""
-        if self._cache is not None and self._scanner is not None:
-            self._cache.prune()
+        if self._scanner is not None:
+            self._scanner.close()
+            if self._cache is not None:
+                self._cache.prune()
 
     @property
     def cache_failure(self) -> str:
@@ -228,7 +230,7 @@ class _Run:
         blobs = [blob for blob in dict.fromkeys(layer.blob for layer in layers) if blob not in scans]
         files = sorted((blob for blob in blobs if isinstance(blob, FileBlob)), key=lambda blob: -blob.size)
         self._total = sum(blob.size for blob in files)
-        with ThreadPoolExecutor(max(1, min(len(files), os.cpu_count() or 1)), "imgscan-layer") as pool:
+        with ThreadPoolExecutor(max(1, min(len(files), _cores())), "imgscan-layer") as pool:
             scans.update(zip(files, pool.map(self._scan_file, files), strict=True))
         for blob in blobs:
             if blob not in scans:
@@ -279,6 +281,13 @@ class _Run:
             self._done += count
             done, total = self._done, self._total
         self.progress("scanning", done, max(total, done) if total else None)
+
+
+def _cores() -> int:
+    """Processors that this process may use: each layer at work holds some 40 MB of blocks."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _checked(layer: Layer, scan: LayerScan) -> tuple[LayerScan, list[Problem]]:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from imgscan.evidence import RuleSource
 from imgscan.report import AddedBy, Family, Finding, Location, Rule, SecretSighting, Severity, Suppressed
 from imgscan.secrets.detector import Candidate
-from imgscan.secrets.kinds import KINDS, Precision, kind_of
+from imgscan.secrets.kinds import Kind, Precision, kind_of, kinds
 from imgscan.secrets.redaction import redact, secret_key
 
 _WHERE = {
@@ -60,23 +61,24 @@ SECRET_FAMILIES = tuple(_WHERE)
 @lru_cache(maxsize=len(Family))
 def secret_rules(family: Family) -> tuple[Rule, ...]:
     """One rule for each kind of secret that a family may report."""
+    return tuple(_rule(family, kind) for kind in kinds())
+
+
+@lru_cache(maxsize=4096)
+def secret_rule(family: Family, kind: str, rules: tuple[RuleSource, ...] = ()) -> Rule:
+    """The rule of one kind of secret in one family; `rules` are files of rules beside our own."""
+    return _rule(family, kind_of(kind, rules))
+
+
+def _rule(family: Family, kind: Kind) -> Rule:
     where, why = _WHERE[family]
-    return tuple(
-        Rule(
-            id=f"{family}/{kind.id}",
-            title=f"{kind.title} {where}",
-            severity=Severity(kind.severity),
-            explanation=why,
-            remediation=kind.remediation,
-        )
-        for kind in KINDS
+    return Rule(
+        id=f"{family}/{kind.id}",
+        title=f"{kind.title} {where}",
+        severity=Severity(kind.severity),
+        explanation=why,
+        remediation=kind.remediation,
     )
-
-
-@lru_cache(maxsize=1024)
-def secret_rule(family: Family, kind: str) -> Rule:
-    """The rule of one kind of secret in one family."""
-    return next(rule for rule in secret_rules(family) if rule.id == f"{family}/{kind}")
 
 
 _FILE_REMEDIES = {
@@ -88,9 +90,9 @@ _FILE_REMEDIES = {
 _FILE_REMEDIES["ADD"] = _FILE_REMEDIES["COPY"]
 
 
-def remedy(family: Family, kind: str, keyword: str = "") -> str:
+def remedy(family: Family, kind: str, keyword: str = "", rules: tuple[RuleSource, ...] = ()) -> str:
     """What to do about it: invalidate it first, then what fits the place, and the instruction that brought a file."""
-    general = kind_of(kind).remediation
+    general = kind_of(kind, rules).remediation
     fitting = _REMEDIES.get(family) or _FILE_REMEDIES.get(keyword)
     return f"{general.partition(' Then keep it out')[0]} {fitting}" if fitting else general
 
@@ -101,6 +103,8 @@ class Sightings:
 
     family: Family
     key: bytes = field(repr=False)
+    rules: tuple[RuleSource, ...] = ()
+    """Files of rules beside our own."""
     findings: list[Finding] = field(default_factory=list)
     suppressed: list[Suppressed] = field(default_factory=list)
     secrets: list[tuple[bytes, str]] = field(default_factory=list, repr=False)
@@ -115,21 +119,22 @@ class Sightings:
             else:
                 self.findings.append(finding)
             # A token that looks made up may yet be real: set aside, and not shown either.
-            if not candidate.suppressed or kind_of(candidate.kind).precision >= Precision.TOKEN:
+            if not candidate.suppressed or kind_of(candidate.kind, self.rules).precision >= Precision.TOKEN:
                 self.secrets.append((secret_key(self.key, candidate.value), candidate.value))
 
     def _make(
         self, candidates: Iterable[Candidate], location: Location, where: str, added_by: AddedBy | None
     ) -> Iterator[tuple[Finding, Candidate]]:
         for candidate in candidates:
-            rule = secret_rule(self.family, candidate.kind)
+            rule = secret_rule(self.family, candidate.kind, self.rules)
             name = candidate.name or location.name
             secret = SecretSighting(
-                kind=kind_of(candidate.kind).title,
+                kind=kind_of(candidate.kind, self.rules).title,
                 redacted=redact(candidate.value),
                 key=secret_key(self.key, candidate.value),
                 name=name,
                 validation=candidate.validation,
+                companion=candidate.companion,
             )
             finding = Finding(
                 rule=rule,
@@ -139,7 +144,7 @@ class Sightings:
                 confidence=candidate.confidence,
                 added_by=added_by,
                 secret=secret,
-                remediation=remedy(self.family, candidate.kind),
+                remediation=remedy(self.family, candidate.kind, rules=self.rules),
             )
             yield finding, candidate
 
@@ -147,4 +152,5 @@ class Sightings:
 def message(secret: SecretSighting, where: str) -> str:
     """`Stripe key sk_live_...9kQ2 in STRIPE_KEY of app/.env`, without any of the secret."""
     name = f"{secret.name} of {where}" if secret.name and secret.name not in where else where
-    return f"{secret.kind} {secret.redacted} in {name}"
+    both = f", with {secret.companion}" if secret.companion else ""
+    return f"{secret.kind} {secret.redacted} in {name}{both}"

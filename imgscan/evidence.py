@@ -178,6 +178,11 @@ class Match:
     """Who says so, where it is not the value itself: `CPython's test suite`."""
     part: Part = Part.DATA
     """What of the member it is in; for others than DATA `offset` and `length` count characters of that string."""
+    spellings: tuple[tuple[int, bytes], ...] = ()
+    """Where it was decoded: length in characters and key of the value, and of how the file spells it. No string of a
+    report may have either."""
+    companion: str = ""
+    """The other half of the credential, redacted: `access key ID AKIA...7QX2`."""
 
 
 @dataclass(frozen=True, slots=True)

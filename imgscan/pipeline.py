@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from imgscan.analyzers import ANALYZERS
 from imgscan.analyzers.analyzer import Analyzer, Evidence
 from imgscan.errors import Effect, ImageNotFound, Problem, UsageError
-from imgscan.evidence import Depth, LayerScan, MemberTable, ScanPlan
+from imgscan.evidence import Depth, LayerScan, MemberTable, RuleSource, ScanPlan
 from imgscan.image.blob import BlobRef, FileBlob, MissingBlob, Readable
 from imgscan.image.image import Image, Layer
 from imgscan.judgement import judge
@@ -32,6 +32,7 @@ from imgscan.layers.member_digests import Reopen
 from imgscan.layers.plan import make_plan
 from imgscan.overlay import Overlay
 from imgscan.report import Policy, Report
+from imgscan.secrets.rules.load import load_rules
 from imgscan.sources import SOURCES
 from imgscan.sources.source import Opened, PlatformRequest, Request, Source
 
@@ -59,6 +60,8 @@ class Options:
     depth: Depth = Depth.CONTENT
     policy: Policy = field(default_factory=Policy)
     entropy: bool = False
+    rules: tuple[RuleSource, ...] = ()
+    """Files of rules beside our own, read (secrets/rules/files.py)."""
     show_secrets: bool = False
     cache: CacheMode = CacheMode.USE
     cache_directory: Path | None = None
@@ -135,7 +138,7 @@ def _plan(analyzers: Sequence[Analyzer], options: Options) -> ScanPlan:
     depth = min(options.depth, max((analyzer.depth for analyzer in analyzers), default=Depth.CONFIG))
     extractors = {name for analyzer in analyzers for name in analyzer.extractors}
     secrets = any(analyzer.detectors for analyzer in analyzers)
-    return make_plan(depth, extractors, secrets=secrets, entropy=options.entropy)
+    return make_plan(depth, extractors, secrets=secrets, entropy=options.entropy, rules=options.rules)
 
 
 class _Run:
@@ -199,9 +202,10 @@ class _Run:
 
     def evidence(self, image: Image, opened: Opened) -> Evidence:
         """Scan what was not scanned in passing, check the claims, and stack the layers."""
-        image = replace(image, problems=(*opened.problems, *image.problems))
+        told = load_rules(self._options.rules).problems
+        image = replace(image, problems=(*opened.problems, *image.problems, *told))
         if not self.opens_layers:
-            return Evidence(image, (), Overlay(()), secret_key=self._key)
+            return Evidence(image, (), Overlay(()), secret_key=self._key, rules=self._options.rules)
         found = self._scan_all(image.layers, opened.scans)
         scans, problems = [], []
         for layer in image.layers:
@@ -210,7 +214,7 @@ class _Run:
             problems += wrong
         overlay = Overlay(scans)
         image = replace(image, problems=(*image.problems, *problems, *overlay.problems))
-        return Evidence(image, tuple(scans), overlay, secret_key=self._key)
+        return Evidence(image, tuple(scans), overlay, secret_key=self._key, rules=self._options.rules)
 
     def finish(self) -> None:
         """Leave the cache as it should be."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from imgscan.errors import Problem
-from imgscan.evidence import Depth, Fact, LayerScan
+from imgscan.evidence import Depth, Fact, LayerScan, RuleSource
 from imgscan.image.image import HistoryStep, Image
 from imgscan.overlay import FileVersion, Overlay
 from imgscan.report import AddedBy, Family, Finding, FindingFate, Policy, Rule, Suppressed, Tool
@@ -23,6 +23,8 @@ class Evidence:
     overlay: Overlay
     secret_key: bytes = field(default=b"", repr=False)
     """Keys the HMAC by which equal secrets of this run are known."""
+    rules: tuple[RuleSource, ...] = ()
+    """Files of rules beside our own."""
     policy: Policy = field(default_factory=Policy)
     """What the user says of packages; which findings fail a run is judged later."""
 

@@ -34,7 +34,7 @@ class AttestationSecretAnalyzer:
     extractors: tuple[str, ...] = ()
 
     def analyze(self, evidence: Evidence) -> Outcome:
-        sightings = Sightings(Family.ATTESTATION_SECRET, evidence.secret_key)
+        sightings = Sightings(Family.ATTESTATION_SECRET, evidence.secret_key, evidence.rules)
         problems = []
         for attestation in evidence.image.attestations:
             try:
@@ -61,10 +61,10 @@ class AttestationSecretAnalyzer:
         location = Location(LocationKind.ATTESTATION, pointer=pointer, name=name)
         dockerfile = _decoded(text) if name in _DATA else None
         if dockerfile is not None:
-            found = find_in_text(dockerfile, kind_of_text=TextKind.DOCUMENT)
+            found = find_in_text(dockerfile, kind_of_text=TextKind.DOCUMENT, rules=sightings.rules)
             sightings.add(found, location, f"the Dockerfile in {where}", None)
         else:
-            sightings.add(find_in_assignment(name, text), location, where, None)
+            sightings.add(find_in_assignment(name, text, rules=sightings.rules), location, where, None)
 
 
 def _strings(document: Any) -> Iterator[tuple[str, str, str]]:

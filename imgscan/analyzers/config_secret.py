@@ -24,13 +24,13 @@ class ConfigSecretAnalyzer:
     extractors: tuple[str, ...] = ()
 
     def analyze(self, evidence: Evidence) -> Outcome:
-        sightings = Sightings(Family.CONFIG_SECRET, evidence.secret_key)
+        sightings = Sightings(Family.CONFIG_SECRET, evidence.secret_key, evidence.rules)
         for pointer, text, kind in _strings(evidence.image.config):
             location = Location(LocationKind.CONFIG, pointer=pointer)
-            sightings.add(find_in_text(text, kind_of_text=kind), location, pointer, None)
+            sightings.add(find_in_text(text, kind_of_text=kind, rules=evidence.rules), location, pointer, None)
         for name, value in evidence.image.annotations:
             location = Location(LocationKind.CONFIG, pointer=f"/annotations/{name}", name=name)
-            sightings.add(find_in_assignment(name, value), location, f"annotation {name}", None)
+            sightings.add(find_in_assignment(name, value, rules=evidence.rules), location, f"annotation {name}", None)
         findings, suppressed = [], []
         for layer, scan in enumerate(evidence.scans):
             for match in scan.matches:
@@ -50,14 +50,15 @@ class ConfigSecretAnalyzer:
 def _in_member(evidence: Evidence, layer: int, match: Match) -> Finding:
     """A secret in a name, a link's target or an attribute of a file."""
     version = evidence.overlay.version_of(layer, match.member)
-    rule = secret_rule(Family.CONFIG_SECRET, match.rule)
+    rule = secret_rule(Family.CONFIG_SECRET, match.rule, evidence.rules)
     fate = evidence.fate_of(version)
     secret = SecretSighting(
-        kind=kind_of(match.rule).title,
+        kind=kind_of(match.rule, evidence.rules).title,
         redacted=match.redacted,
         key=match.key,
         name=match.name,
         validation=match.validation,
+        companion=match.companion,
         state=fate.state,
     )
     return Finding(
@@ -69,7 +70,7 @@ def _in_member(evidence: Evidence, layer: int, match: Match) -> Finding:
         fate=fate,
         added_by=evidence.added_by(layer),
         secret=secret,
-        remediation=remedy(Family.CONFIG_SECRET, match.rule),
+        remediation=remedy(Family.CONFIG_SECRET, match.rule, rules=evidence.rules),
     )
 
 

@@ -20,11 +20,13 @@ class EnvSecretAnalyzer:
     extractors: tuple[str, ...] = ()
 
     def analyze(self, evidence: Evidence) -> Outcome:
-        sightings = Sightings(Family.ENV_SECRET, evidence.secret_key)
+        sightings = Sightings(Family.ENV_SECRET, evidence.secret_key, evidence.rules)
         for index, entry in enumerate(evidence.image.config.env):
             name, _, value = entry.partition("=")
             location = Location(LocationKind.CONFIG, pointer=f"/config/Env/{index}", name=name)
-            sightings.add(find_in_assignment(name, value), location, f"ENV {name}", _set_by(evidence, name))
+            sightings.add(
+                find_in_assignment(name, value, rules=evidence.rules), location, f"ENV {name}", _set_by(evidence, name)
+            )
         return Outcome(
             tuple(sightings.findings), suppressed=tuple(sightings.suppressed), secrets=tuple(sightings.secrets)
         )

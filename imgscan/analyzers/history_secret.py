@@ -24,7 +24,7 @@ class HistorySecretAnalyzer:
     extractors: tuple[str, ...] = ()
 
     def analyze(self, evidence: Evidence) -> Outcome:
-        sightings = Sightings(Family.HISTORY_SECRET, evidence.secret_key)
+        sightings = Sightings(Family.HISTORY_SECRET, evidence.secret_key, evidence.rules)
         arguments: set[tuple[str, bytes]] = set()
         for step in evidence.image.steps:
             added_by = AddedBy(step.layer, step.index, step.instruction.text)
@@ -41,7 +41,12 @@ class HistorySecretAnalyzer:
             identity = (name, secret_key(sightings.key, value))
             if identity not in told:
                 told.add(identity)
-                sightings.add(find_in_assignment(name, value), _at(step, name), f"build argument {name}", added_by)
+                sightings.add(
+                    find_in_assignment(name, value, rules=sightings.rules),
+                    _at(step, name),
+                    f"build argument {name}",
+                    added_by,
+                )
 
     def _instruction(
         self, sightings: Sightings, step: HistoryStep, added_by: AddedBy, told: set[tuple[str, bytes]]
@@ -53,17 +58,22 @@ class HistorySecretAnalyzer:
                 if instruction.keyword == "ARG":
                     told.add((name, secret_key(sightings.key, value)))
                 sightings.add(
-                    find_in_assignment(name, value), _at(step, name), f"{instruction.keyword} {name}", added_by
+                    find_in_assignment(name, value, rules=sightings.rules),
+                    _at(step, name),
+                    f"{instruction.keyword} {name}",
+                    added_by,
                 )
             return
         kind = TextKind.DOCUMENT if instruction.keyword in ("COPY", "ADD") and "<<" in instruction.arguments else None
         text = instruction.text if instruction.keyword else step.created_by
-        sightings.add(find_in_text(text, kind_of_text=kind or TextKind.COMMAND), _at(step), where, added_by)
+        sightings.add(
+            find_in_text(text, kind_of_text=kind or TextKind.COMMAND, rules=sightings.rules), _at(step), where, added_by
+        )
         if instruction.keyword and instruction.keyword not in step.created_by and not instruction.build_args:
             return
         for field, extra in (("comment", step.comment), ("author", step.author)):
             if extra:
-                found = find_in_text(extra, kind_of_text=TextKind.PROSE)
+                found = find_in_text(extra, kind_of_text=TextKind.PROSE, rules=sightings.rules)
                 sightings.add(found, _at(step, field), f"{field} of {where}", added_by)
 
 

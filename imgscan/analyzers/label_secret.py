@@ -19,11 +19,16 @@ class LabelSecretAnalyzer:
     extractors: tuple[str, ...] = ()
 
     def analyze(self, evidence: Evidence) -> Outcome:
-        sightings = Sightings(Family.LABEL_SECRET, evidence.secret_key)
+        sightings = Sightings(Family.LABEL_SECRET, evidence.secret_key, evidence.rules)
         for name, value in evidence.image.config.labels:
             pointer = "/config/Labels/" + name.replace("~", "~0").replace("/", "~1")  # RFC 6901
             location = Location(LocationKind.CONFIG, pointer=pointer, name=name)
-            sightings.add(find_in_assignment(name, value), location, f"label {name}", evidence.set_by("LABEL"))
+            sightings.add(
+                find_in_assignment(name, value, rules=evidence.rules),
+                location,
+                f"label {name}",
+                evidence.set_by("LABEL"),
+            )
         return Outcome(
             tuple(sightings.findings), suppressed=tuple(sightings.suppressed), secrets=tuple(sightings.secrets)
         )

@@ -22,6 +22,7 @@ def history(
     depth: options.DepthText = "content",
     entropy: options.Entropy = False,
     trust_packages: options.TrustPackages = "yes",
+    rules: options.RuleFiles = None,
     show_secrets: options.ShowSecrets = False,
     allow_incomplete: options.AllowIncomplete = False,
     strict: options.Strict = False,
@@ -40,7 +41,7 @@ def history(
 
     wishes = Wishes(
         fail_on, platform, families, depth, entropy, False, show_secrets, allow_incomplete, strict,
-        timeout, no_cache, verify, quiet, verbose, trust_packages,
+        timeout, no_cache, verify, quiet, verbose, trust_packages, tuple(rules or ()),
     )  # fmt: skip
     destinations = parse_destinations(format or [], output)
     for destination in destinations:

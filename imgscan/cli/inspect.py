@@ -28,6 +28,7 @@ def inspect(
     depth: options.DepthText = "content",
     entropy: options.Entropy = False,
     trust_packages: options.TrustPackages = "yes",
+    rules: options.RuleFiles = None,
     show_suppressed: options.ShowSuppressed = False,
     show_secrets: options.ShowSecrets = False,
     allow_incomplete: options.AllowIncomplete = False,
@@ -46,7 +47,7 @@ def inspect(
 
     wishes = Wishes(
         fail_on, platform, families, depth, entropy, show_suppressed, show_secrets, allow_incomplete, strict,
-        timeout, no_cache, verify, quiet, verbose, trust_packages,
+        timeout, no_cache, verify, quiet, verbose, trust_packages, tuple(rules or ()),
     )  # fmt: skip
     destinations = parse_destinations(format or [], output)
     for destination in destinations:

@@ -16,7 +16,7 @@ from imgscan.cli.terminal import write_output
 from imgscan.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgscan.evidence import Depth
+    from imgscan.evidence import Depth, RuleSource
     from imgscan.report import Severity
     from imgscan.report.exit_code import Completeness
     from imgscan.sources.source import PlatformRequest
@@ -48,6 +48,12 @@ Entropy = Annotated[
 TrustPackages = Annotated[
     str,
     typer.Option(metavar="|".join(TRUST), help="Whether what public packages' checksums vouch for is no finding."),
+]
+RuleFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rules", metavar="FILE", help="Look for these secrets too: rules in TOML, also gitleaks'. Repeatable."
+    ),
 ]
 ShowSuppressed = Annotated[bool, typer.Option("--show-suppressed", help="List suppressed findings with their reasons.")]
 ShowSecrets = Annotated[bool, typer.Option("--show-secrets", help="Print secrets in full. Mind where the output goes.")]
@@ -137,6 +143,16 @@ def parse_completeness(*, allow_incomplete: bool, strict: bool) -> Completeness:
     if allow_incomplete:
         return Completeness.LENIENT
     return Completeness.STRICT if strict else Completeness.PROMISED
+
+
+def parse_rules(files: list[str] | tuple[str, ...]) -> tuple[RuleSource, ...]:
+    if not files:
+        return ()
+    from pathlib import Path  # noqa: PLC0415
+
+    from imgscan.secrets.rules.files import read_rules  # noqa: PLC0415
+
+    return read_rules(Path(file) for file in files)
 
 
 def parse_timeout(seconds: float | None) -> float | None:

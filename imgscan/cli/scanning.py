@@ -16,6 +16,7 @@ from imgscan.cli.options import (
     parse_fail_on,
     parse_families,
     parse_platform,
+    parse_rules,
     parse_timeout,
     parse_trust,
 )
@@ -48,6 +49,7 @@ class Wishes:
     quiet: bool
     verbose: bool
     trust_packages: str = "yes"
+    rules: tuple[str, ...] = ()
 
     def policy(self) -> Policy:
         return Policy(
@@ -75,6 +77,7 @@ def pipeline_options(wishes: Wishes, environment: Mapping[str, str]) -> Options:
         raise UsageError("--no-cache and --verify exclude each other", tip="leave one of them out")
     platforms, depth, policy = parse_platform(wishes.platform), parse_depth(wishes.depth), wishes.policy()
     timeout = parse_timeout(wishes.timeout)
+    rules = parse_rules(wishes.rules)
     # Last, so that a typo is told at once: this is where the libraries that read images are loaded.
     from imgscan.pipeline import CacheMode, Options  # noqa: PLC0415
 
@@ -85,6 +88,7 @@ def pipeline_options(wishes: Wishes, environment: Mapping[str, str]) -> Options:
         depth=depth,
         policy=policy,
         entropy=wishes.entropy,
+        rules=rules,
         show_secrets=wishes.show_secrets,
         cache=CacheMode.OFF if off else CacheMode.VERIFY if wishes.verify else CacheMode.USE,
         cache_directory=cache_directory(environment),

@@ -75,7 +75,11 @@ class Confirmation:
         self._table = table
         self._key = key
         self._cap = cap
-        self._detectors = [tuple(d for d in detectors if nominator in d.nominators) for nominator in nominators]
+        groups: dict[Nominator, list[Detector]] = {}  # some hundred of each: a search for each of each costs 50 ms
+        for detector in detectors:
+            for nominator in dict.fromkeys(detector.nominators):
+                groups.setdefault(nominator, []).append(detector)
+        self._detectors = [tuple(groups[nominator]) for nominator in nominators]
         self._before = [min(max(d.before for d in group), MAX_CONTEXT) for group in self._detectors]
         self._after = [min(max(d.after for d in group), MAX_CONTEXT) for group in self._detectors]
         self._config_only = [nominator.config_only for nominator in nominators]
@@ -234,6 +238,7 @@ class Confirmation:
                 key=key,
                 suppressed=candidate.suppressed,
                 suppressed_by=candidate.suppressed_by,
+                companion=candidate.companion,
             )
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 
-from imgscan.evidence import Match, MemberTable, Part, decode
+from imgscan.evidence import Match, MemberTable, Part, RuleSource, decode
 from imgscan.layers.matchers.matcher import Matcher
 from imgscan.secrets.detector import Candidate
 from imgscan.secrets.redaction import redact, secret_key
@@ -15,7 +15,11 @@ _MAX_NAME = 4096  # bytes of one name that are judged: PATH_MAX of Linux
 
 
 def find_in_names(
-    table: MemberTable, matcher: Matcher, key: bytes, revealed: Callable[[bytes, str], None] | None
+    table: MemberTable,
+    matcher: Matcher,
+    key: bytes,
+    revealed: Callable[[bytes, str], None] | None,
+    rules: tuple[RuleSource, ...] = (),
 ) -> Iterator[Match]:
     """Matches in names, link targets and attributes, in tar order of each; attributes that match lose their values."""
     for part, buffer, ends in ((Part.NAME, table.names, table.name_ends), (Part.LINK, table.links, table.link_ends)):
@@ -26,11 +30,11 @@ def find_in_names(
             if member < len(ends):
                 start = ends[member - 1] if member else 0
                 text = decode(bytes(buffer[start : min(ends[member], start + _MAX_NAME)]))
-                for candidate in find_in_text(text, kind_of_text=TextKind.PROSE):
+                for candidate in find_in_text(text, kind_of_text=TextKind.PROSE, rules=rules):
                     yield _match(candidate, member, part, key, revealed)
     for member, pairs in sorted(table.xattrs.items()):
         for name, value in pairs:
-            found = find_in_assignment(name, value.decode("utf-8", "replace"))
+            found = find_in_assignment(name, value.decode("utf-8", "replace"), rules=rules)
             if found:
                 table.xattrs[member] = tuple((n, b"" if n == name else v) for n, v in table.xattrs[member])
             for candidate in found:
@@ -58,5 +62,6 @@ def _match(
         key=secret,
         suppressed=candidate.suppressed,
         suppressed_by=candidate.suppressed_by,
+        companion=candidate.companion,
         part=part,
     )

@@ -123,7 +123,7 @@ class LayerScanner:
 
     def find_in_names(self, table: MemberTable, matcher: Matcher) -> Iterator[Match]:
         reveal = self._revealed.__setitem__ if self._revealed is not None else None
-        return find_in_names(table, matcher, self._key, reveal)
+        return find_in_names(table, matcher, self._key, reveal, self.plan.rules)
 
     def close(self) -> None:
         """End the matching process, if there is one; scans go on without."""

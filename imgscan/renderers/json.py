@@ -195,6 +195,7 @@ def _secret(secret: SecretSighting, options: RenderOptions) -> Document:
         "state": str(secret.state),
         "readable_by_user": secret.readable_by_user,
         "validation": str(secret.validation),
+        "companion": secret.companion or None,
     }
     if options.show_secrets:
         document["value"] = secret.value

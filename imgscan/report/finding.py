@@ -161,6 +161,8 @@ class SecretSighting:
     key: bytes = field(repr=False)
     name: str | None = None
     validation: Validation = Validation.NONE
+    companion: str = ""
+    """The other half of the credential, redacted: `access key ID AKIA...7QX2`."""
     id: str = ""
     sightings: int = 1
     state: str = "present"

@@ -53,12 +53,21 @@ def find_in_assignment(
     """
     text = value[:LONGEST_STRING]
     every = [*_structural(text, "value.env", by_name=True, entropy=entropy, rules=rules)]
+    every += _under_name(name, text, rules)
     every += _random(text) if entropy else ()
     found = [each if each.name else replace(each, name=name) for each in every]
     whole = _whole_value(name, text)
     if whole is not None:
         found.append(whole)
     return merge(found)
+
+
+def _under_name(name: str, text: str, rules: tuple[RuleSource, ...]) -> Iterator[Candidate]:
+    """What rules find in the value because of its name: forty hex digits are a token where it says whose."""
+    shift = len(name) + 1
+    for each in _structural(f"{name}={text}", "value.env", by_name=False, entropy=False, rules=rules, only_rules=True):
+        if each.start >= shift and each.name:
+            yield replace(each, start=each.start - shift, end=each.end - shift, name=name)
 
 
 def _whole_value(name: str, text: str) -> Candidate | None:
@@ -99,11 +108,12 @@ def find_in_text(
     path = _PATHS[kind_of_text]
     found = list(_structural(text, path, by_name=kind_of_text is TextKind.DOCUMENT, entropy=entropy, rules=rules))
     if kind_of_text is TextKind.COMMAND:
-        found.extend(candidate for each in passwords_in(text) if (candidate := _judged(each)) is not None)
+        found.extend(candidate for each in passwords_in(text) if (candidate := judged_password(each)) is not None)
     return merge(found)
 
 
-def _judged(found: Found) -> Candidate | None:
+def judged_password(found: Found) -> Candidate | None:
+    """The candidate of a value on a command line; None where its name does not say secret."""
     if found.option:
         doubtful = bool(reason(found.value)) or re.match(r"\$|-", found.value) is not None
         confidence, suppressed = Confidence.MEDIUM, PLACEHOLDER if doubtful else ""
@@ -126,7 +136,7 @@ def _judged(found: Found) -> Candidate | None:
 
 
 def _structural(
-    text: str, path: str, *, by_name: bool, entropy: bool, rules: tuple[RuleSource, ...]
+    text: str, path: str, *, by_name: bool, entropy: bool, rules: tuple[RuleSource, ...], only_rules: bool = False
 ) -> Iterator[Candidate]:
     """What the detectors of file contents find in a text, each nomination by a plain search."""
     data, offsets = _latin1(text)
@@ -137,6 +147,8 @@ def _structural(
         for match in _compiled(nominator).finditer(data):
             window = Window(path, data, match.end(), starts_member=True, ends_member=True)
             for detector in group:
+                if only_rules and not isinstance(detector, RuleDetector | AssignedRulesDetector):
+                    continue
                 if by_name or detector.id not in _BY_NAME:
                     yield from (_placed(each, text, offsets) for each in detector.confirm(window))
 

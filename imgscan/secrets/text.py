@@ -22,7 +22,7 @@ def line_bounds(data: str, at: int, before: int = LINE_REACH, after: int = LINE_
 def embedded(data: str, start: int, end: int) -> bool:
     """Whether a token lies inside a longer run of letters and digits, as random matches in encoded data do.
 
-    A letter after a backslash (`\\n`), two digits after a percent sign (`%3D`), four after `\\u` are escapes, not part of a run.
+    Escapes are not part of a run: a letter after a backslash, two digits after a percent sign, four after `\\u`.
     """
     if end < len(data) and _WORD.match(data, end):
         return True

@@ -11,6 +11,7 @@ import string
 from imgscan.secrets.detector import Nominator
 from imgscan.secrets.rules.core import alphabet, items_of, width
 from imgscan.secrets.rules.regex import Chars, Choice, Mark, Node, Repeat
+from imgscan.secrets.words import words
 
 # How a value is assigned in dotenv, shell, YAML, JSON (also JSON in a string), TOML, XML, and on command lines.
 _CLOSING = r"(?:\\?[\"'\]]){0,2}[ \t]{0,8}(?:=>|:=|==?|:|>|,|[ \t])[ \t]{0,8}"
@@ -28,7 +29,7 @@ SHARED = (
 _QUOTED_LENGTH, _BARE_LENGTH = 15, 20
 _BARE = frozenset((string.ascii_letters + string.digits + "+/_.:%=|-").encode())
 _SUFFIX = 10
-_GENERIC = frozenset("key token secret api access auth client pass app password name id user".split())
+_GENERIC = words("key token secret api access auth client pass app password name id user")
 
 
 def assignment(name: str, value: str) -> str:
@@ -102,4 +103,3 @@ def _gate_of_run(items: list[Node]) -> tuple[str, ...]:
         elif not (isinstance(item, Mark) or width(item)[0] == 0):
             run = ""
     return (run,) if len(run) >= 2 else ()
-

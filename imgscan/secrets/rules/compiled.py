@@ -11,7 +11,7 @@ import json
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from imgscan.evidence import Confidence
 from imgscan.secrets.detector import Nominator
@@ -77,8 +77,8 @@ def _rule(row: dict[str, Any]) -> SecretRule:
 
 
 def _allowlist(row: dict[str, Any]) -> Allowlist:
-    types = get_type_hints(Allowlist)
-    return Allowlist(**{key: tuple(value) if types[key] == tuple[str, ...] else value for key, value in row.items()})
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    return Allowlist(**values)
 
 
 if __name__ == "__main__":

@@ -262,7 +262,7 @@ def _cut(items: list[Node]) -> list[Node]:
     kept: list[Node] = []
     room = LONGEST_CORE
     for item in items:
-        low, high = width(item)
+        high = width(item)[1]
         most = UNBOUNDED if high is None else high
         if most <= room:
             kept.append(item)

@@ -21,16 +21,17 @@ from imgscan.secrets.detector import NOMINATOR_SPAN, Nominator
 from imgscan.secrets.rules import assigned, core
 from imgscan.secrets.rules.regex import PatternError, count_groups, parse
 from imgscan.secrets.rules.rule import Allowlist, RuleSet, RuleSource, SecretRule
+from imgscan.secrets.words import words
 
-_RULE_KEYS = frozenset(
+_RULE_KEYS = words(
     """
     id description regex keywords entropy secretgroup path tags allowlist allowlists required skipreport
-    title kind severity confidence validator edges form assigned_to value companion remediation source examples near_misses
-    nominator
-    """.split()
+    title kind severity confidence validator edges form assigned_to value companion remediation source
+    examples near_misses nominator
+    """
 )
-_FILE_KEYS = frozenset("title description minversion extend rules allowlist allowlists defaults".split())
-_ALLOWLIST_KEYS = frozenset("description paths regexes stopwords regextarget condition commits targetrules".split())
+_FILE_KEYS = words("title description minversion extend rules allowlist allowlists defaults")
+_ALLOWLIST_KEYS = words("description paths regexes stopwords regextarget condition commits targetrules")
 _ID = re.compile(r"[A-Za-z0-9][\w.-]{0,79}", re.ASCII)
 KEYWORD_REACH = 4096
 """Bytes round a keyword in which a rule's pattern is looked for, where the pattern itself nominates nothing."""

@@ -64,6 +64,13 @@ def test_a_form_of_its_own_stays_open_and_counts_for_less(inspect):
     assert own.severity == vendored.severity
 
 
+@pytest.mark.parametrize(("password", "count"), [("psw", 0), ("foo%40bar", 0), ("Xk9qZr27LmTw", 1)])
+def test_a_password_in_a_url_counts_where_it_is_hard_to_guess(inspect, password: str, count: int):
+    url = f"postgres://app:{password}@db.corp:5432/x"
+    assert len(inspect({"app/node_modules/x/a.js": f'connect("{url}")'}).verdict.open) == count
+    assert len(inspect({"app/a.js": f'connect("{url}")'}).verdict.open) == 1
+
+
 def test_a_token_whose_checksum_is_right_counts_as_everywhere(inspect):
     (finding,) = inspect({"app/node_modules/x/a.js": with_checksum("ghp_", 1)}).verdict.open
     assert finding.confidence is Confidence.HIGH

@@ -112,6 +112,10 @@ class UrlUserInfoDetector:
 _HOSTS_OF_EXAMPLES = re.compile(r"(?:[\w.-]*\.)?(?:example(?:\.(?:com|net|org))?|invalid|test)\.?", re.IGNORECASE)
 
 
+# What tests and manuals write for a password (`psw`, `key_1234`) is shorter or has no digit.
+_HARD_TO_GUESS = re.compile(r"(?=.{10})(?=.*\d)(?=.*[A-Za-z])", re.DOTALL)
+
+
 def url_candidate(match: re.Match[str]) -> Candidate:
     """The candidate of a URL; examples from manuals (`user:password@`) are placeholders."""
     value, user = match["value"], match["user"].lower()
@@ -123,7 +127,7 @@ def url_candidate(match: re.Match[str]) -> Candidate:
         start=match.start("value"),
         end=match.end("value"),
         value=value,
-        confidence=Confidence.MEDIUM if code else Confidence.HIGH,
+        confidence=Confidence.MEDIUM if code or not _HARD_TO_GUESS.match(value) else Confidence.HIGH,
         suppressed=PLACEHOLDER if example or placeholders.reason(value) or (code and _reads_as_code(value)) else "",
     )
 

@@ -163,7 +163,13 @@ def _redactor(evidence: Evidence, outcomes: Sequence[Outcome]) -> Redactor:
     return Redactor(
         plain=[value for outcome in outcomes for _, value in outcome.secrets],
         hmac_key=evidence.secret_key,
-        keys={(match.length, match.key) for scan in evidence.scans for match in scan.matches if not match.suppressed},
+        keys={
+            known
+            for scan in evidence.scans
+            for match in scan.matches
+            if not match.suppressed
+            for known in (match.spellings or ((match.length, match.key),))
+        },
     )
 
 

@@ -81,6 +81,7 @@ DOORWAYS = {
     "requests": {"sources/docker_engine.py"},
     "urllib3": {"sources/docker_engine.py"},
     "xxhash": {"tar/walker.py"},
+    "yaml": {"secrets/formats/yaml_text.py"},
 }
 """Where each third-party package may be imported; a folder means all of it."""
 

@@ -329,7 +329,10 @@ def _decode_table(head: dict[str, Any], columns: memoryview) -> MemberTable:
 
 
 def _match_row(match: Match) -> list[Any]:
-    return [getattr(match, name) if name != "key" else base64.b64encode(match.key).decode() for name in Match.__slots__]
+    row = {name: getattr(match, name) for name in Match.__slots__}
+    row["key"] = base64.b64encode(match.key).decode()
+    row["spellings"] = [(length, base64.b64encode(key).decode()) for length, key in match.spellings]
+    return list(row.values())
 
 
 def _match(row: list[Any]) -> Match:
@@ -338,6 +341,7 @@ def _match(row: list[Any]) -> Match:
     values["confidence"] = Confidence(values["confidence"])
     values["validation"] = Validation(values["validation"])
     values["part"] = Part(values["part"])
+    values["spellings"] = tuple((length, base64.b64decode(key)) for length, key in values["spellings"])
     return Match(**values)
 
 

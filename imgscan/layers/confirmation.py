@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple, Protocol
 
 from imgscan.errors import Effect, Problem, ProblemLog
@@ -94,6 +94,7 @@ class Confirmation:
         self._path = ""
         self._confirmed = 0
         self._candidates: dict[tuple[int, int, str, str | None], _Sighting] = {}
+        self._read: dict[int, list[_Sighting]] = {}  # by member, in tar order
         self._matches: list[Match] = []
         self._problems = ProblemLog()
 
@@ -126,9 +127,20 @@ class Confirmation:
         if self._digests is not None:
             self._digests.leave(block, {self._member_at(at)[0] for at, _, _ in self._waiting}, last)
 
+    def read(self, member: int, data: bytes, candidates: Sequence[Candidate], problems: Iterable[Problem]) -> None:
+        """Take what a reader of the member's form found in it; before what is nominated behind its end is added."""
+        for problem in problems:
+            self._problems.add(problem.code, problem.message, problem.effect, path=problem.path)
+        at, line = 0, 1
+        for candidate in sorted(candidates, key=_START):
+            line += data.count(b"\n", at, candidate.start)
+            at = candidate.start
+            self._read.setdefault(member, []).append(_Sighting(at, candidate.end, line, candidate))
+
     def result(self) -> tuple[tuple[Match, ...], tuple[Problem, ...]]:
         """All matches in tar order."""
         self._close_member()
+        self._close_read()
         return tuple(self._matches), self._problems.all()
 
     def pieces(self) -> list[Piece]:
@@ -155,6 +167,7 @@ class Confirmation:
     def _confirm(self, block: Block, at: int, number: int, member: int, start: int) -> None:
         if member != self._member:
             self._close_member()
+            self._close_read(before=member)
             self._member, self._path, self._confirmed = member, decode(self._table.path(member)), 0
         self._confirmed += 1
         if self._confirmed > self._cap:
@@ -205,6 +218,8 @@ class Confirmation:
 
     def _close_member(self) -> None:
         """Judge what one member's nominations led to, together: one match a secret, the most specific kind wins."""
+        for each in self._read.pop(self._member, ()):
+            self._candidates.setdefault((each.start, each.end, each.candidate.kind, each.candidate.name), each)
         if not self._candidates:
             return
         for run in _overlapping(self._candidates.values()):
@@ -217,11 +232,21 @@ class Confirmation:
                 self._add_match(lines[candidate.start], candidate)
         self._candidates.clear()
 
+    def _close_read(self, before: int | None = None) -> None:
+        """Close the members that were read and have no nominations."""
+        for member in [each for each in self._read if before is None or each < before]:
+            self._member, self._path = member, decode(self._table.path(member))
+            self._close_member()
+
     def _add_match(self, sighting: _Sighting, candidate: Candidate) -> None:
         value = _as_text(candidate.value)
         key = secret_key(self._key, value)
         if self._revealed is not None:
             self._revealed[key] = value
+        spellings: tuple[tuple[int, bytes], ...] = ()
+        if candidate.spelling:
+            spelling = _as_text(candidate.spelling)
+            spellings = ((len(value), key), (len(spelling), secret_key(self._key, spelling)))
         self._matches.append(
             Match(
                 rule=candidate.kind,
@@ -230,7 +255,7 @@ class Confirmation:
                 offset=sighting.start,
                 length=candidate.end - candidate.start,
                 line=sighting.line,
-                line_end=sighting.line + candidate.value.count("\n"),
+                line_end=sighting.line + (candidate.spelling or candidate.value).count("\n"),
                 name=candidate.name,
                 confidence=candidate.confidence,
                 validation=candidate.validation,
@@ -238,6 +263,7 @@ class Confirmation:
                 key=key,
                 suppressed=candidate.suppressed,
                 suppressed_by=candidate.suppressed_by,
+                spellings=spellings,
                 companion=candidate.companion,
             )
         )
@@ -270,6 +296,7 @@ def _overlapping(sightings: Iterable[_Sighting]) -> Iterator[list[_Sighting]]:
 
 
 _PLACE = itemgetter(0, 1)
+_START = attrgetter("start")
 
 
 class _LineCounter:

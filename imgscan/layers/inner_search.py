@@ -15,6 +15,7 @@ from imgscan.evidence import Match, encode
 from imgscan.layers.blocks import CARRY, Block
 from imgscan.layers.confirmation import Confirmation, Piece
 from imgscan.layers.matchers.matcher import Matcher
+from imgscan.secrets.formats.reading import LARGEST, format_candidates, wanted
 
 _BLOCK = 1 << 20
 _OPEN = 1 << 62  # size of a file whose end has not come yet
@@ -62,6 +63,7 @@ class InnerSearch:
         self._places: list[_Place] = []
         self.run: tuple[int, int] | None = None
         """Offset and line that all matches in the files to come get: those of the encoded run they come from."""
+        self._whole: bytearray | None = None  # of a file that is of a known form
         self._buffer = bytearray(CARRY + _BLOCK)
         self._block = self._first_block()
 
@@ -70,14 +72,22 @@ class InnerSearch:
 
         `at` is the offset in the file that the first byte to come has.
         """
+        self._whole = None
         self.write(b"\0")  # as a tar's header ends: what nominates a file's first bytes may want one before them
         block = self._block
         self._files.data_offsets.append(block.begin + block.end)
         self._files.sizes.append(_OPEN)
         self._files.names.append(name)
         self._places.append(_Place(place, at, self.run))
+        # What an encoding hid, or what lies behind a container, is not the file that its name says.
+        self._whole = bytearray() if at == 0 and self.run is None and wanted(encode(name), 0) else None
 
     def write(self, data: bytes) -> None:
+        if self._whole is not None:
+            if len(self._whole) + len(data) <= LARGEST:
+                self._whole += data
+            else:
+                self._whole = None
         at = 0
         while at < len(data):
             room = len(self._buffer) - self._block.end
@@ -94,6 +104,10 @@ class InnerSearch:
         size = block.begin + block.end - self._files.data_offsets[-1]
         if size:
             self._files.sizes[-1] = size
+            if self._whole is not None:
+                data, self._whole = bytes(self._whole), None
+                found, problems = format_candidates(self._files.names[-1], data)
+                self._confirmation.read(len(self._files.sizes) - 1, data, found, problems)
             return
         # Nothing may lie in an empty file, and the next one begins where it does.
         self._files.data_offsets.pop()

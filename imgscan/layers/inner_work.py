@@ -46,7 +46,10 @@ class InnerResult:
                 inside.add((match.member, match.key, place))
         told = [*outer, *self.unpacked]
         kept = [match for match in told if (match.member, match.key, match.inner_path) not in inside]
-        return tuple(sorted([*kept, *self.decoded], key=lambda match: match.member))
+        # Nor is one that a reader of the file's form decoded with its name.
+        read = {(match.member, match.key) for match in told if match.spellings}
+        decoded = [match for match in self.decoded if (match.member, match.key) not in read]
+        return tuple(sorted([*kept, *decoded], key=lambda match: match.member))
 
 
 class InnerWork:

@@ -33,6 +33,7 @@ from imgscan.layers.names import find_in_names
 from imgscan.layers.unpacking import Unpacking
 from imgscan.secrets.detector import Detector, Nominator
 from imgscan.secrets.encodings import ENCODINGS
+from imgscan.secrets.formats.reading import format_candidates, wanted
 from imgscan.tar.walker import MemberWalker
 
 SENSITIVE = "sensitive"
@@ -158,8 +159,13 @@ class LayerScanner:
         return self._matcher.thread_copy() if self._matcher is not None else None
 
     def wants(self, path: bytes, size: int) -> bool:
-        """Whether an extractor takes this member. A file larger than it reads is not of its kind, and no blind spot."""
-        return self._wanted.match(path) is not None and any(self._takers(decode(path), size))
+        """Whether an extractor or a format takes this member.
+
+        A file larger than they read is not of their kind, and no blind spot.
+        """
+        if self._wanted.match(path) is not None and any(self._takers(decode(path), size)):
+            return True
+        return self._matcher is not None and wanted(path, size)
 
     def _takers(self, path: str, size: int) -> Iterator[Extractor]:
         for extractor in self._extractors:
@@ -218,7 +224,7 @@ class _Run:
         self._walker = MemberWalker(
             limits,
             checksums=scanner.plan.depth is Depth.CONTENT,
-            wants=scanner.wants if scanner.plan.extractors else None,
+            wants=scanner.wants if scanner.plan.extractors or scanner.plan.patterns else None,
             capture=self._extract,
         )
         self._matcher = scanner.matcher()
@@ -299,7 +305,13 @@ class _Run:
             self._progress(block.end - block.fresh)
 
     def _extract(self, index: int, data: bytes) -> None:
-        facts, problems = self._scanner.extract(index, self._walker.table[index].path, data)
+        path = self._walker.table[index].path
+        facts, problems = self._scanner.extract(index, path, data)
+        if self._confirmation is not None:
+            found, told = format_candidates(path, data)
+            self._confirmation.read(index, data, found, told)
+            if any(not candidate.suppressed for candidate in found):
+                self._digests.add(index, data)
         self._facts += facts
         self._problems += problems
         if any(fact.kind == SENSITIVE for fact in facts):

@@ -23,9 +23,9 @@ def confirm(window: Window, detector_ids: Iterable[str]) -> list[Candidate]:
 def merge(candidates: Sequence[Candidate]) -> list[Candidate]:
     """One candidate for each value, in order of place; all spans count from the same origin.
 
-    Of candidates that overlap the most precise kind stays, and keeps the name that another one knows. One that is set
-    aside never hides one that counts and covers more. Merging what is merged changes nothing. Known examples are set
-    aside at the end.
+    Of candidates that overlap the most precise kind stays, a decoded value before its spelling, and keeps the name that
+    another one knows. One that is set aside never hides one that counts and covers more. Merging what is merged changes
+    nothing. Known examples are set aside at the end.
     """
     return [set_aside(candidate) for candidate in _merged(candidates)]
 
@@ -45,10 +45,11 @@ def _merged(candidates: Sequence[Candidate]) -> list[Candidate]:
     return sorted(kept, key=lambda candidate: (candidate.start, candidate.end, candidate.kind))
 
 
-def _rank(candidate: Candidate) -> tuple[int, bool, int, int, bool, str, str]:
+def _rank(candidate: Candidate) -> tuple[int, bool, bool, int, int, bool, str, str]:
     return (
         -precision_of(candidate.kind),
         bool(candidate.suppressed),
+        not candidate.spelling,
         candidate.start - candidate.end,
         candidate.start,
         candidate.name is None,  # what says whose it is comes before what only knows the form

@@ -62,6 +62,8 @@ class Candidate:
     """Who says so, where it is not the value itself."""
     companion: str = ""
     """The other half of the credential, redacted: `access key ID AKIA...7QX2`."""
+    spelling: str = ""
+    """What stands between `start` and `end` where that is not the value but an encoding of it."""
 
 
 class Detector(Protocol):

@@ -20,8 +20,10 @@ class Precision(IntEnum):
     NAME = 1
     PLACE = 2
     """Its place gives it away, its form does not: the password of a URL."""
-    TOKEN = 3
-    DOCUMENT = 4
+    FILE = 3
+    """A file of a known form says what it is: a password in .netrc."""
+    TOKEN = 4
+    DOCUMENT = 5
     """A document that holds other secrets: a service account with its key."""
 
 
@@ -131,11 +133,54 @@ _OF_CODE: tuple[Kind, ...] = (
 
 
 
+def _of_file(
+    kind: str, title: str, change: str, severity: Literal["critical", "high", "medium", "low"] = "high"
+) -> Kind:
+    return Kind(kind, title, severity, f"{change} {_KEEP_OUT}", Precision.FILE)
+
+
+_OF_FILES: tuple[Kind, ...] = (
+    _of_file("aws-session-token", "AWS session or sign-on token", "End the session, and review what it was used for."),
+    _of_file("gcp-refresh-token", "Google Cloud refresh token", "Revoke it with `gcloud auth revoke`."),
+    _of_file("azure-token", "Azure token or client secret", "Revoke the session, or rotate the client's secret."),
+    _of_file("kubeconfig-credential", "Kubernetes user's credential", "Revoke the token, or change the password."),
+    _of_file("kubernetes-secret", "Value of a Kubernetes Secret", "Change the value wherever it is accepted."),
+    _of_file("mounted-secret", "Secret mounted into a container", "Change the value wherever it is accepted."),
+    _of_file("npm-password", "npm registry password", "Change the password of the registry account."),
+    _of_file("pip-credentials", "Package index credentials", "Change the password of the index account."),
+    _of_file("composer-auth", "Composer credentials", "Change the password or revoke the token."),
+    _of_file("cargo-token", "Cargo registry token", "Revoke the token in the registry's settings."),
+    _of_file("gradle-credentials", "Secret of a Gradle build", "Change the value wherever it is accepted."),
+    _of_file("git-credentials", "Stored git credentials", "Revoke the token or change the password at the git host."),
+    _of_file("netrc-password", "netrc password", "Change the password at that host."),
+    _of_file("pgpass-password", "PostgreSQL password", "Change the password of the database role."),
+    _of_file("mycnf-password", "MySQL password", "Change the password of the database account."),
+    _of_file("mail-password", "Mail server password", "Change the password of the mail account."),
+    _of_file("terraform-state-secret", "Secret in a Terraform state", "Rotate it; keep states in a remote backend."),
+    _of_file("terraform-token", "Terraform registry token", "Revoke the token in the user's settings."),
+    _of_file("framework-secret", "Secret in an application's settings", "Change the value wherever it is accepted."),
+    _of_file("jenkins-credential", "Jenkins credential", "Change the credential, in Jenkins and where it is accepted."),
+    _of_file("jenkins-key", "Jenkins master key", "Replace every credential that this installation stored."),
+    _of_file("tool-credential", "Stored login of a tool", "Revoke the token or change the password."),
+    _of_file(
+        "keystore-default-password",
+        "Keystore with a private key behind a default password",
+        "Replace the key pair, and keep the new one behind a password of its own.",
+    ),
+    _of_file(
+        "encrypted-credential",
+        "Encrypted credential",
+        "Check that the key that opens it is not in the image as well.",
+        "low",
+    ),
+)
+
+
 @lru_cache(maxsize=8)
 def kinds(rules: tuple[RuleSource, ...] = ()) -> tuple[Kind, ...]:
     """All kinds: those of detectors written in code, then those that only rules have, ours and the given files'."""
     every = (*builtin_rules().rules, *load_rules(rules).rules)
-    known = {kind.id: kind for kind in _OF_CODE}
+    known = {kind.id: kind for kind in (*_OF_CODE, *_OF_FILES)}
     for rule in every:
         known.setdefault(rule.kind, _of_rule(rule))
     return tuple(known.values())

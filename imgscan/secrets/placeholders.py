@@ -228,6 +228,8 @@ _TOKEN_DUMMY = re.compile(
 
 _WORDS_ALONE = re.compile(r"[A-Za-z]+(?:[-_][A-Za-z]+)+")
 _LONG_TOKEN = 36
+# `isTypeArgumentOrParameterOrAssertionContext`: of random base62 tokens of 20 characters 5 in 10,000 read like that.
+_CAMEL_CASE = re.compile(r"(?=.{20})[A-Za-z]?[a-z]+(?:[A-Z][a-z]+)+")
 
 
 def token_reason(value: str) -> str:
@@ -238,6 +240,8 @@ def token_reason(value: str) -> str:
         value
     ):  # of random base62 tokens of this length 2 in 1,000 have no digit
         return "words"
+    if _CAMEL_CASE.fullmatch(value):
+        return "identifier"
     if _TOKEN_DUMMY.fullmatch(value) or len(set(value)) <= 3:
         return "dummy token"
     return "word" if value.lower() in _WORDS else _first(_TEXTUAL, normalise(value))

@@ -21,12 +21,14 @@ from functools import lru_cache
 from imgscan.evidence import RuleSource
 from imgscan.secrets.assignments import NamedSecretDetector
 from imgscan.secrets.detector import Detector
+from imgscan.secrets.formats.ansible_vault import AnsibleVaultDetector
+from imgscan.secrets.formats.kubernetes import SecretManifestDetector
 from imgscan.secrets.rules.compiled import builtin_rules
 from imgscan.secrets.rules.detect import rule_detectors
 from imgscan.secrets.rules.load import load_rules
 from imgscan.secrets.structures import STRUCTURES
 
-OWN: tuple[Detector, ...] = (*STRUCTURES, NamedSecretDetector())
+OWN: tuple[Detector, ...] = (*STRUCTURES, NamedSecretDetector(), SecretManifestDetector(), AnsibleVaultDetector())
 
 # By name, so that a plan can be made, and a cached scan found, without loading detect-secrets.
 PLUGINS: tuple[str, ...] = (

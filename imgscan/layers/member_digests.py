@@ -45,7 +45,7 @@ class _Hashes:
         return MemberDigest(member, md5, sha1, sha256)
 
 
-def digest_of(member: int, data: Iterable[bytes]) -> MemberDigest:
+def digest_of(member: int, data: Iterable[bytes | memoryview]) -> MemberDigest:
     """The digests of a member whose whole content is at hand, in pieces."""
     hashes = _Hashes()
     for piece in data:
@@ -60,12 +60,16 @@ class MemberDigests:
         self._table = table
         self._reopen = reopen
         self._wanted: set[int] = set()
+        self._pending: set[int] = set()  # those of which nothing was seen whole yet
+        self._due: list[tuple[int, memoryview]] = []
         self._digests: dict[int, MemberDigest] = {}
         self._passing: tuple[int, _Hashes] | None = None
 
     def want(self, member: int) -> None:
         """A match was confirmed in this member."""
-        self._wanted.add(member)
+        if member not in self._wanted:
+            self._wanted.add(member)
+            self._pending.add(member)
 
     def add(self, member: int, data: bytes) -> None:
         """A member whose bytes are at hand."""
@@ -80,19 +84,28 @@ class MemberDigests:
         self._wanted.add(digest.member)
 
     def leave(self, block: Block, waiting: Iterable[int], last: int) -> None:
-        """Before a block goes: digest what is wanted, or may be (`waiting`), and lies in it whole.
+        """Before a block goes: note what is wanted, or may be (`waiting`), and lies in it whole. due() has it.
 
         `last` is the member that the block's end is in, -1 for none.
         """
         if self._reopen is None:
             self._follow(block, last)
-        for member in sorted(self._wanted.union(waiting)):
-            if member not in self._digests:
-                start, stop = self._span(member)
-                if start >= block.begin + block.start and stop <= block.begin + block.end:
-                    hashes = _Hashes()
-                    hashes.update(memoryview(block.buffer)[start - block.begin : stop - block.begin])
-                    self._digests[member] = hashes.digest(member)
+        pending, self._pending = self._pending.union(waiting), set()
+        for member in sorted(pending - self._digests.keys()):
+            start, stop = self._span(member)
+            if stop > block.begin + block.end:
+                self._pending.add(member)
+            elif start >= block.begin + block.start:
+                self._due.append((member, memoryview(block.buffer)[start - block.begin : stop - block.begin]))
+
+    def due(self) -> Callable[[], list[MemberDigest]]:
+        """The work that the last block left, for any thread; keep() what it gives before the block is recycled."""
+        due, self._due = self._due, []
+        return lambda: [digest_of(member, (data,)) for member, data in due]
+
+    def keep(self, digests: Iterable[MemberDigest]) -> None:
+        """What a block's work gave."""
+        self._digests.update((digest.member, digest) for digest in digests)
 
     def result(self, size: int) -> tuple[MemberDigest, ...]:
         """All that were wanted, in tar order; `size` is that of the layer, which a member may overrun."""

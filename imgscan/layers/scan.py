@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Lock
 
 from imgscan.errors import Effect, Problem
-from imgscan.evidence import Coverage, Depth, Fact, LayerScan, Match, MemberTable, ScanPlan, Skip, decode
+from imgscan.evidence import Coverage, Depth, Fact, LayerScan, Match, MemberDigest, MemberTable, ScanPlan, Skip, decode
 from imgscan.image.blob import Readable
 from imgscan.image.compression import Compression, PlainStream
 from imgscan.layers.blocks import BLOCK_SIZE, Block, BlockReader
@@ -34,6 +34,7 @@ from imgscan.layers.unpacking import Unpacking
 from imgscan.secrets.detector import Detector, Nominator
 from imgscan.secrets.encodings import ENCODINGS
 from imgscan.secrets.formats.reading import format_candidates, wanted
+from imgscan.layers.trailing import Trailing
 from imgscan.tar.walker import MemberWalker
 
 SENSITIVE = "sensitive"
@@ -232,9 +233,11 @@ class _Run:
         again = reopen if plain else None
         self._digests = MemberDigests(self._walker.table, again)
         self._confirmation: Confirmation | None = None
+        self._trailing: Trailing | None = None
         self._unpacking: Unpacking | None = None
         if self._matcher is not None:
             self._confirmation = scanner.confirmation(self._walker.table, self._digests)
+            self._trailing = Trailing(self._walker, lambda spans: scanner.confirmation(spans, None))
             self._unpacking = Unpacking(self._walker, limits, scanner.inner_search, digests=self._digests, reopen=again)
 
     def run(self) -> LayerScan:
@@ -245,6 +248,7 @@ class _Run:
                 self._digest(block)
                 self._walk(block)
                 self._confirm(block, self._match(block))
+                self._digests.keep(self._digests.due()())
             else:
                 self._run_threaded(block)
             self._blocks.release()
@@ -271,17 +275,26 @@ class _Run:
 
             prepared: _Prepared | None = prepare(block)
             ahead = deque(reading.submit(read) for _ in range(_AHEAD))
+            leaving: tuple[Block, Future[list[MemberDigest]]] | None = None
             try:
                 while prepared is not None:
                     self._walk(prepared.block)
                     prepared.digested.result()
                     self._confirm(prepared.block, prepared.matched.result())
-                    self._blocks.recycle(prepared.block)
+                    if leaving is not None:
+                        self._leave(*leaving)
+                    leaving = prepared.block, hashing.submit(self._digests.due())
                     ahead.append(reading.submit(read))
                     prepared = ahead.popleft().result()
+                if leaving is not None:
+                    self._leave(*leaving)
             finally:
                 for future in ahead:  # whatever went wrong, no more is read
                     future.cancel()
+
+    def _leave(self, block: Block, digested: Future[list[MemberDigest]]) -> None:
+        self._digests.keep(digested.result())
+        self._blocks.recycle(block)
 
     def _digest(self, block: Block) -> None:
         if self._plain_hash is not None:
@@ -301,6 +314,8 @@ class _Run:
             self._confirmation.add(block, found)
             if self._unpacking is not None:
                 self._unpacking.decode(self._confirmation.pieces())
+        if self._trailing is not None:
+            self._trailing.add(block, found)
         if self._progress is not None:
             self._progress(block.end - block.fresh)
 
@@ -326,6 +341,9 @@ class _Run:
         matches, more = inner.merged(matches), (*more, *inner.problems)
         if self._matcher is not None:
             matches = (*matches, *self._scanner.find_in_names(self._walker.table, self._matcher))
+        if self._trailing is not None:
+            behind, told = self._trailing.result()
+            matches, more = (*matches, *behind), (*more, *told)
         coverage = _coverage(self._walker.table, self._walker.cut, self._scanner.plan.depth)
         digest = f"sha256:{self._stored_hash.hexdigest()}"
         return LayerScan(

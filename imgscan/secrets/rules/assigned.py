@@ -1,12 +1,13 @@
 """Rules for values without a mark of their own: forty hex digits are a token where their name says whose.
 
-Hundreds of such rules share two nominators, an assignment to a name that ends in what secrets are called; each would
-cost the engine a pattern of its own otherwise (half of its speed, measured with 220 of them).
+Hundreds of such rules share a few nominators, which know all their names.
 """
 
 from __future__ import annotations
 
+import re
 import string
+from collections.abc import Iterable
 
 from imgscan.secrets.detector import Nominator
 from imgscan.secrets.rules.core import alphabet, items_of, width
@@ -20,13 +21,14 @@ _NAME_TAIL = "[0-9a-z_.-]{0,24}"
 _WORDS = ("credential", "passwd", "password", "secret", "token", "pass", "key", "pwd", "_pat")
 
 SHARED_WORDS = ("key", "token", "secret", "pass", "pwd", "credential", "_pat")
-_NAME = f"(?:{'|'.join(SHARED_WORDS)})" + _NAME_TAIL
 SHARED = (
-    Nominator(_NAME + _CLOSING + _QUOTES + r"{1,2}[!#-&(-\[\]-_a-~]{15}", caseless=True),
-    Nominator(_NAME + _CLOSING + "[0-9A-Za-z+/_.:%=|-]{20}", caseless=True),
+    Nominator(f"(?:{'|'.join(SHARED_WORDS)})" + _NAME_TAIL + _CLOSING + _QUOTES + "{0,2}[!-~]{20}", caseless=True),
 )
-"""Measured: 4,000 and 700 nominations per 100 MB of Python, 2 GB/s."""
-_QUOTED_LENGTH, _BARE_LENGTH = 15, 20
+"""Stands for the nominators of all rules together, where one rule is looked at by itself."""
+_GROUPS = 8
+_ANCHOR = re.compile(r"\(\?:\\b\|_\)|\\b")
+_HEAD = "(?i:(?P<name>(?:"
+_BARE_LENGTH = 20
 _BARE = frozenset((string.ascii_letters + string.digits + "+/_.:%=|-").encode())
 _SUFFIX = 10
 _GENERIC = words("key token secret api access auth client pass app password name id user")
@@ -37,6 +39,18 @@ def assignment(name: str, value: str) -> str:
     return (
         f"(?i:(?P<name>(?:{name}){_NAME_TAIL}))" + _CLOSING + _QUOTES + f"{{0,2}}(?P<value>{value})(?:[^0-9A-Za-z]|$)"
     )
+
+
+def shared_nominators(patterns: Iterable[str]) -> tuple[Nominator, ...]:
+    """What finds each assignment that these rules accept: their names, vendor and all, in a few patterns.
+
+    Measured over 300 MB of code: 500 nominations, where names that only end in "key" or "token" give 45,000; a pattern
+    a rule would be as fast, all in one is too large for the engine.
+    """
+    names = sorted({_ANCHOR.sub("", pattern[len(_HEAD) : pattern.index(f"){_NAME_TAIL}")]) for pattern in patterns})
+    tail = _NAME_TAIL + _CLOSING + _QUOTES + "{0,2}[0-9A-Za-z+/_.:%=|-]" + f"{{{_BARE_LENGTH}}}"
+    groups = [names[start::_GROUPS] for start in range(_GROUPS)]
+    return tuple(Nominator(f"(?:{'|'.join(group)}){tail}", caseless=True) for group in groups if group)
 
 
 def may_share(name: Node, value: Node) -> bool:

@@ -11,7 +11,7 @@ from imgscan.secrets import checks, placeholders
 from imgscan.secrets.detector import Candidate, Detector, Nominator, Window
 from imgscan.secrets.judgement import EMBEDDED, PLACEHOLDER, shannon
 from imgscan.secrets.redaction import redact
-from imgscan.secrets.rules.assigned import SHARED, SHARED_WORDS
+from imgscan.secrets.rules.assigned import SHARED_WORDS, shared_nominators
 from imgscan.secrets.rules.rule import Allowlist, RuleSet, SecretRule, compiled
 from imgscan.secrets.text import embedded, line_bounds
 
@@ -115,7 +115,7 @@ class AssignedRulesDetector:
 
     def __init__(self, detectors: Sequence[RuleDetector], name: str) -> None:
         self.id = name
-        self.nominators = SHARED
+        self.nominators = shared_nominators(detector.rule.regex for detector in detectors)
         self.gate = SHARED_WORDS
         self.before = max(detector.before for detector in detectors)
         self.after = max(detector.after for detector in detectors)

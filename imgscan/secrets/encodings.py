@@ -71,6 +71,7 @@ _HEX = sorted({word.encode().hex() for word in _spellings() if len(word) >= _SHO
 _WRAP = r"(?:\\n|\\r\\n|\r?\n)[ \t]{0,16}(?=[A-Za-z0-9+/_-]{4,200}={0,2}(?:[\s\"'<\\]|\Z))"
 _WRAPS = re.compile(_WRAP)
 _B64_RUN = re.compile(rf"(?:[A-Za-z0-9+/_-]|{_WRAP})+")
+_FOREIGN = re.compile(r"[^A-Za-z0-9+/_\-\\\s]")
 _BREAKS = re.compile(r"\\[nr]|\s")
 _HEX_DIGITS = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _URL_SAFE = str.maketrans("-_", "+/")
@@ -118,7 +119,9 @@ class Encoding:
 
 
 def _from_base64(data: str, at: int) -> Decoded | None:
-    match = next((run for run in _B64_RUN.finditer(data) if run.end() >= at), None)
+    foreign = _FOREIGN.search(data[:at][::-1])
+    low = at - foreign.start() if foreign else 0  # no run spans it: the 4 KiB before need not be gone through
+    match = next((run for run in _B64_RUN.finditer(data, low) if run.end() >= at), None)
     if match is None or match.start() >= at:
         return None
     start = _first_line(data, match, at)

@@ -361,6 +361,18 @@ class TestJoin:
         assert (instruction.shell, instruction.arguments) == (POWERSHELL, "Invoke-WebRequest x")
         assert instruction.build_args == (("A", "cmd /S /C x"),)
 
+    @given(shell=st.lists(words, min_size=1, max_size=4))
+    @example(shell=["/bin/busybox", "sh", "-eu", "-c"])
+    def test_a_shell_of_any_name_is_known_from_the_step_that_sets_it(self, shell):
+        prefix = " ".join(shell)
+        history = (
+            entry(f"{prefix} #(nop)  SHELL [{prefix}]", empty=True),
+            entry(f'{prefix} #(nop)  CMD ["a" "b"]', empty=True),
+            entry(f"{prefix} make all"),
+        )
+        told = [step.instruction.text for step in join_history(config(*history), 1).steps]
+        assert told[1:] == ['CMD ["a", "b"]', "RUN make all"]
+
     def test_the_shell_of_the_config_holds_where_no_step_sets_one(self):
         shell = ("/usr/bin/env", "-i", "sh")
         run = entry("RUN /usr/bin/env -i sh make # buildkit", comment=BUILDKIT)

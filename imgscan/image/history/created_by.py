@@ -71,11 +71,13 @@ def _without_tail(created_by: str) -> tuple[str, bool]:
 
 def _parse_nop(text: str, builder: Builder, shell: tuple[str, ...]) -> Instruction | None:
     prefix, marker, rest = text.partition(_NOP)
-    if not marker or not is_shell(prefix, shell):
+    if not marker:
         return None
     stripped = rest.lstrip(" ")
     keyword, arguments = _split_keyword(stripped)
-    if not keyword:
+    # SHELL is recorded under the shell it sets: `/my/sh -c #(nop)  SHELL [/my/sh -c]`, whatever program that is.
+    sets_itself = keyword == "SHELL" and arguments.rstrip() == f"[{prefix}]"
+    if not keyword or not (sets_itself or is_shell(prefix, shell)):
         return None
     if builder is Builder.UNKNOWN:
         builder = Builder.CLASSIC

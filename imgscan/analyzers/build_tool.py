@@ -32,6 +32,10 @@ _USUAL = re.compile(
 _KINDS = frozenset({MemberKind.FILE, MemberKind.SYMLINK, MemberKind.HARDLINK})
 _MULTI_CALL = frozenset({"busybox", "toybox", "busybox.static", "busybox-extras"})
 _MAX_CANDIDATES = 5_000  # the largest known images have about 600; each takes 0.1 to 0.4 ms
+_APPLET_REMEDIATION = (
+    "Applets come with busybox and go with it: build on a base image without a shell (distroless, scratch), or remove "
+    "their links in the final stage."
+)
 # A runtime's launcher that builds only where its kit lies beside it.
 _NEEDS_BESIDE = {"dotnet": "sdk"}
 
@@ -93,9 +97,9 @@ class BuildToolAnalyzer:
         tools = [telling.tool(group) for group in _groups(programs, packages)]
         findings = [telling.finding(tool, others) for tool, others in tools]
         listed = [tool for tool, _ in tools]
-        for applet_tools in telling.applets(applets):
-            listed += applet_tools
-            findings.append(telling.applet_finding(applet_tools))
+        for applet in telling.applets(applets):
+            listed.append(applet)
+            findings.append(telling.applet_finding(applet))
         present = {name.row.names[0] for name in names}
         findings += _deleted(evidence, candidates[:_MAX_CANDIDATES], present)
         order = list(ToolClass)
@@ -223,28 +227,22 @@ class _Telling:
             parts.append("not executable by the configured user")
         return self._finding(tool, ", ".join(parts), rule.severity, rule.remediation)
 
-    def applets(self, names: list[_Name]) -> list[list[Tool]]:
-        """Applets as tools, one list a class; the shells among them are busybox itself."""
-        classes: dict[ToolClass, dict[str, Tool]] = {}
+    def applets(self, names: list[_Name]) -> list[Tool]:
+        """Applets as tools, by class and name; the shells among them are busybox itself."""
+        found: dict[str, Tool] = {}
         for name in sorted(names, key=self._rank):
-            if name.row.tool_class is not ToolClass.SHELL:
+            if name.row.tool_class is not ToolClass.SHELL and name.row.names[0] not in found:
                 program = basename(name.target.path) if basename(name.target.path) in _MULTI_CALL else "busybox"
-                label = f"{program} {basename(name.path)}"
-                of_class = classes.setdefault(name.row.tool_class, {})
-                if name.row.names[0] not in of_class:
-                    of_class[name.row.names[0]] = self._make(label, name, 0)
-        return [sorted(classes[kind].values(), key=lambda tool: tool.name) for kind in ToolClass if kind in classes]
+                found[name.row.names[0]] = self._make(f"{program} {basename(name.path)}", name, 0)
+        order = list(ToolClass)
+        return sorted(found.values(), key=lambda tool: (order.index(tool.tool_class), tool.name))
 
-    def applet_finding(self, tools: list[Tool]) -> Finding:
-        first = tools[0]
-        rule = RULES[first.tool_class]
-        names = ", ".join(tool.name.partition(" ")[2] for tool in tools)
-        message = f"busybox can act as {first.tool_class}: {names}; brought in by layer {first.layer}"
-        remediation = (
-            "Applets come with busybox and go with it: build on a base image without a shell (distroless, scratch), or "
-            f"remove their links in the final stage ({' '.join('/' + tool.path for tool in tools[:4])})."
-        )
-        return self._finding(first, message, min(rule.severity, Severity.LOW), remediation)
+    def applet_finding(self, tool: Tool) -> Finding:
+        rule = RULES[tool.tool_class]
+        message = f"{tool.name} ({tool.tool_class}), an applet, brought in by layer {tool.layer}"
+        if not tool.usable:
+            message += ", not executable by the configured user"
+        return self._finding(tool, message, min(rule.severity, Severity.LOW), _APPLET_REMEDIATION)
 
     def _finding(self, tool: Tool, message: str, severity: Severity, remediation: str) -> Finding:
         return Finding(

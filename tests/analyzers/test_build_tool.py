@@ -137,6 +137,18 @@ def test_applets_of_busybox_are_told_apart_and_have_no_bytes():
     assert severity["curl"] is Severity.MEDIUM
 
 
+def test_each_applet_is_a_finding_of_its_own():
+    links = {f"bin/{name}": symlink("busybox") for name in ("ftpget", "tftp", "wget", "dpkg", "nc")}
+    outcome = analyze(layer({"bin/busybox": executable(b"b" * 8), **links}))
+    found = {finding.location.name: finding.rule.id for finding in outcome.findings}
+    assert found.keys() == {tool.name for tool in outcome.tools}
+    assert [name for name, rule in found.items() if rule == "build-tool/downloader"] == [
+        "busybox ftpget",
+        "busybox tftp",
+        "busybox wget",
+    ]
+
+
 def test_hard_linked_busybox_is_known_by_its_name():
     files = [("bin/[", executable(b"b" * 8)), ("bin/busybox", hardlink("bin/[")), ("bin/wget", hardlink("bin/["))]
     assert {tool.name: tool.size for tool in analyze(layer(files)).tools} == {"busybox": 8, "busybox wget": 0}

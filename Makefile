@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 LAB := fixtures/lab/out
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench fixtures clean
+.PHONY: help install demo test lint docs bench fixtures clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ lint: $(STAMP) ## ruff (rules and format), mypy --strict
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+docs: $(STAMP) ## docs/rules.md and the compiled rules, from the tables of rules
+	$(BIN)/python -m imgscan.secrets.rules.compiled
+	$(BIN)/python -m imgscan.cli.rule_book > docs/rules.md
 
 bench: $(STAMP) ## speed and memory against the targets, as ratios in one run
 	$(BIN)/python -m bench.run $(ARGS)

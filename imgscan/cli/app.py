@@ -15,6 +15,7 @@ import typer
 from imgscan.cli.history import history
 from imgscan.cli.inspect import inspect
 from imgscan.cli.options import Version
+from imgscan.cli.rules import rules
 from imgscan.cli.terminal import write_output
 from imgscan.errors import ImgscanError
 
@@ -39,6 +40,7 @@ def program(context: typer.Context, version: Version = False) -> None:
 
 app.command(help="Everything known about images: the main job.")(inspect)
 app.command(help="The reconstructed Dockerfile of an image, step by step, with sizes and findings.")(history)
+app.command(help="What is looked for, why, and what to do about it.")(rules)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -71,6 +71,7 @@ class Options:
     key: bytes | None
     timeout: float | None
     progress: Any = None
+    rules: Any = ()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from pathlib import Path
 import hyperscan
 
 from imgscan.layers.matchers.matcher import Worker
+from imgscan.errors import UsageError
 from imgscan.secrets.detector import Nominator
 
 
@@ -59,6 +60,21 @@ class HyperscanMatcher:
 
 
 def _compile(nominators: Sequence[Nominator]) -> hyperscan.Database:
+    try:
+        return _database(nominators)
+    except hyperscan.error:
+        for nominator in nominators:  # the message names no pattern; ours compile, so that a user's rule is meant
+            try:
+                _database([nominator])
+            except hyperscan.error as error:
+                raise UsageError(
+                    f"the matching engine does not take {nominator.pattern!r}: {error}",
+                    tip="simplify the rule that this is a part of",
+                ) from error
+        raise
+
+
+def _database(nominators: Sequence[Nominator]) -> hyperscan.Database:
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
         expressions=[nominator.pattern.encode() for nominator in nominators],

@@ -8,7 +8,8 @@ Reading the tables and working out what nominates each rule takes half a second,
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+import tomllib
+from dataclasses import fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -32,16 +33,19 @@ def builtin_rules() -> RuleSet:
 
 def rules_in_full() -> RuleSet:
     """The same from the tables, with examples and near misses."""
-    return load_rules(
-        RuleSource(f"{path.stem}.toml", path.read_text(encoding="utf-8")) for path in sorted(TABLES.glob("*.toml"))
-    )
+    found: list[SecretRule] = []
+    for path in sorted(TABLES.glob("*.toml")):
+        source = RuleSource(path.name, path.read_text(encoding="utf-8"))
+        found += (replace(rule, area=path.stem) for rule in load_rules((source,)).rules)
+    return RuleSet(tuple(found))
 
 
-def area_of(rule_id: str) -> str:
-    """The table that a rule stands in; empty for one that is not ours."""
-    mark = f'id = "{rule_id}"'
-    tables = (path for path in sorted(TABLES.glob("*.toml")) if mark in path.read_text(encoding="utf-8").splitlines())
-    return next((path.stem for path in tables), "")
+def examples_of(rule: SecretRule) -> tuple[str, ...]:
+    """The templates of a rule's examples, of ours from its table."""
+    if not rule.area:
+        return rule.examples
+    tables = tomllib.loads((TABLES / f"{rule.area}.toml").read_text(encoding="utf-8"))["rules"]
+    return next((tuple(table["examples"]) for table in tables if table["id"] == rule.id), ())
 
 
 def compiled_text() -> str:

@@ -251,7 +251,14 @@ def _unmarked(node: Node) -> Node:
 
 
 def _shrunk(node: Node) -> Node:
+    """Its shortest form at its end, so that a nomination ends within the match whatever follows it."""
     plain = _plain(node)
+    if isinstance(plain, Choice):
+        return Choice(tuple(sorted(map(_shrunk, plain.branches), key=lambda branch: width(branch)[0])))
+    if isinstance(plain, Sequence) and plain.items:
+        return Sequence((*plain.items[:-1], _shrunk(plain.items[-1])))
+    if isinstance(plain, Repeat) and plain.low == 0:
+        return Sequence(())
     if isinstance(plain, Repeat) and plain.high != plain.low:
         return Repeat(plain.item, plain.low, plain.low)
     return plain

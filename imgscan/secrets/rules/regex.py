@@ -405,6 +405,8 @@ def write(node: Node, *, caseless: bool = False, captures: bool = True) -> str:
         )
     if isinstance(node, Choice):
         return "|".join(write(branch, caseless=caseless, captures=captures) for branch in node.branches)
+    if isinstance(node, Repeat) and node.high == 0 and not captures:
+        return ""  # Hyperscan takes no `{0}`
     inner = write(node.item, caseless=caseless, captures=captures)
     if isinstance(node, Capture):
         name = f"?P<{node.name}>" if node.name else ""

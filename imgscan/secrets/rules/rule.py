@@ -61,6 +61,8 @@ class SecretRule:
     remediation: str = ""
     documentation: str = ""
     """The vendor's page that states the form."""
+    area: str = ""
+    """The table of ours that it stands in; empty for a user's."""
     examples: tuple[str, ...] = ()
     near_misses: tuple[str, ...] = ()
     """Templates (`rules.examples`)."""

@@ -24,7 +24,6 @@ class UnsupportedUnpacker:
 
 
 UNSUPPORTED = (
-    UnsupportedUnpacker("7z", rb"7z\xbc\xaf\x27\x1c"),
     UnsupportedUnpacker("squashfs", rb"(?:hsqs|sqsh).{24}\x04\0\0\0"),
     UnsupportedUnpacker("rar", rb"Rar!\x1a\x07"),
     UnsupportedUnpacker("lz4", rb"\x04\x22\x4d\x18"),

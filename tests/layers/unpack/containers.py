@@ -130,6 +130,31 @@ def sqlite(*statements: tuple[str, tuple[object, ...]] | str, encoding: str = "U
     return data
 
 
+def seven_zip(files: Files) -> bytes:
+    """One solid folder of LZMA2, behind a filter for x86 code; a header that is not compressed."""
+
+    def number(value: int) -> bytes:
+        return bytes([value]) if value < 128 else b"\xc0" + value.to_bytes(2, "little")
+
+    plain = b"".join(data for _, data in files)
+    filters = [{"id": lzma.FILTER_X86}, {"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20}]
+    packed = lzma.compress(plain, lzma.FORMAT_RAW, filters=filters)
+    names = b"".join(path.encode("utf-16-le") + b"\0\0" for path, _ in files)
+    size, count = number(len(plain)), number(len(files))
+    header = b"".join(
+        [
+            b"\1\4",
+            b"\6\0\1\x09" + number(len(packed)) + b"\0",
+            b"\7\x0b\1\0\2\4\3\3\1\3\x21\x21\1\x10\0\1\x0c" + size + size + b"\0",
+            b"\x08\x0d" + count + b"\x09" + b"".join(number(len(data)) for _, data in files[:-1]),
+            b"\x0a\1" + b"".join(zlib.crc32(data).to_bytes(4, "little") for _, data in files) + b"\0",
+            b"\0\5" + count + b"\x11" + number(len(names) + 1) + b"\0" + names + b"\0\0",
+        ]
+    )
+    start = struct.pack("<QQI", len(packed), len(header), zlib.crc32(header))
+    return b"7z\xbc\xaf\x27\x1c\0\4" + zlib.crc32(start).to_bytes(4, "little") + start + packed + header
+
+
 def git_object(kind: str, data: bytes) -> tuple[bytes, bytes]:
     """Digest and loose form."""
     whole = b"%s %d\0" % (kind.encode(), len(data)) + data

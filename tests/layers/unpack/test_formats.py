@@ -63,6 +63,7 @@ ARCHIVES = {
     "rpm": make.rpm(FILES),
     "rpm with gzip": make.rpm(FILES, "gz"),
     "asar": make.asar(FILES),
+    "7z": make.seven_zip(FILES),
 }
 
 
@@ -226,7 +227,9 @@ def encrypted(archive: bytes) -> bytes:
 
 OPAQUE: Sequence[tuple[str, bytes, str]] = (
     ("encrypted zip", encrypted(make.zipped([("a/.env", ENV)])), "encrypted"),
-    ("7z", b"7z\xbc\xaf\x27\x1c" + bytes(100), "7z: not supported"),
+    ("rar", b"Rar!\x1a\x07\1\0" + bytes(100), "rar: not supported"),
+    ("7z by a method of its own", make.seven_zip(FILES).replace(b"\x21\x21\1", b"\x21\x3f\1"), "7z method"),
+    ("cut 7z", make.seven_zip(FILES)[:-20], "damaged 7z"),
     ("squashfs", b"hsqs" + bytes(24) + b"\x04\0\0\0" + bytes(100), "squashfs: not supported"),
     ("cut gzip", make.COMPRESSIONS["gz"](ENV * 99)[:-40], "damaged gzip"),
     ("cut tar in gzip", make.COMPRESSIONS["gz"](make.tar(FILES)[:2100]), "damaged tar"),

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import hyperscan
 
-from imgscan.layers.matchers.matcher import Worker
 from imgscan.errors import UsageError
+from imgscan.layers.matchers.matcher import Worker
 from imgscan.secrets.detector import Nominator
 
 

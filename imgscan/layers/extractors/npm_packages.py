@@ -17,7 +17,7 @@ class NpmPackagesExtractor:
 
     name = "npm_packages"
     version = 1
-    paths = r"(?:[^/]+/)*lib/node_modules/(?:@[^/]+/)?[^/]+/package\.json"
+    paths = r"(?=.*/package\.json\Z)(?:[^/]+/)*lib/node_modules/(?:@[^/]+/)?[^/]+/package\.json"
     max_size = 4 << 20
 
     def extract(self, path: str, data: bytes) -> tuple[Row, ...]:

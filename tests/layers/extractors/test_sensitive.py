@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgscan.layers.extractors.sensitive import SensitiveExtractor
-from imgscan.secrets.sensitive_paths import classify
+from imgscan.secrets.sensitive_paths import ALL_PATHS, SENSITIVE_PATHS, classify
 
 BODY = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo=\n"
 PLAIN_OPENSSH = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAA\n"
@@ -192,3 +193,15 @@ def test_no_byte_of_the_content_is_in_the_facts(secret: str):
         rows = SensitiveExtractor().extract(path, text.encode())
         assert rows
         assert secret not in repr(rows)
+
+
+@pytest.mark.parametrize("row", SENSITIVE_PATHS, ids=lambda row: f"{row.store} {row.names[:20]}")
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_every_path_of_the_table_is_one_for_the_extractor(row, data):
+    name = data.draw(
+        st.from_regex(re.compile(row.names, re.ASCII), fullmatch=True).filter(lambda name: "\n" not in name)
+    )
+    under = data.draw(st.sampled_from(row.under or ("", "a/b")))
+    path = f"{under}/{name}" if under else name
+    assert re.fullmatch(ALL_PATHS, path, re.ASCII | re.DOTALL)

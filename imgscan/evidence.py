@@ -146,6 +146,8 @@ class Part(StrEnum):
     NAME = "name"
     LINK = "link target"
     XATTR = "extended attribute"
+    TRAILING = "data after the end"
+    """Of no member (`Match.member` is -1): behind the tar's end marker, or where its headers cannot be followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,8 @@ class Match:
     suppressed_by: str = ""
     """Who says so, where it is not the value itself: `CPython's test suite`."""
     part: Part = Part.DATA
-    """What of the member it is in; for others than DATA `offset` and `length` count characters of that string."""
+    """What of the member it is in. For names and attributes `offset` and `length` count characters of that string, for
+    TRAILING `offset` is that in the layer's tar."""
     spellings: tuple[tuple[int, bytes], ...] = ()
     """Where it was decoded: length in characters and key of the value, and of how the file spells it. No string of a
     report may have either."""

@@ -165,7 +165,7 @@ def _redactor(evidence: Evidence, outcomes: Sequence[Outcome]) -> Redactor:
         hmac_key=evidence.secret_key,
         keys={
             known
-            for scan in evidence.scans
+            for scan in (*evidence.scans, *(scan for _, scan in evidence.unreferenced))
             for match in scan.matches
             if not match.suppressed
             for known in (match.spellings or ((match.length, match.key),))

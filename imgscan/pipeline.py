@@ -158,6 +158,7 @@ class _Run:
         self._scanner: LayerScanner | None = None
         self._scanner_lock = Lock()
         self._lock = Lock()
+        self._unreferenced: dict[BlobRef, LayerScan] = {}  # of no image: scanned once for all of them
         self._done = 0
         self._total: int | None = None
 
@@ -206,15 +207,21 @@ class _Run:
         image = replace(image, problems=(*opened.problems, *image.problems, *told))
         if not self.opens_layers:
             return Evidence(image, (), Overlay(()), secret_key=self._key, rules=self._options.rules)
-        found = self._scan_all(image.layers, opened.scans)
+        lost = [blob for _, blob in opened.unreferenced]
+        found = self._scan_all([*(layer.blob for layer in image.layers), *lost], {**opened.scans, **self._unreferenced})
+        self._unreferenced = {blob: found[blob] for blob in lost}
         scans, problems = [], []
         for layer in image.layers:
             scan, wrong = _checked(layer, found[layer.blob])
             scans.append(scan)
             problems += wrong
+        unreferenced = tuple((name, found[blob]) for name, blob in opened.unreferenced)
+        problems += [problem for name, scan in unreferenced for problem in _of_unreferenced(name, scan)]
         overlay = Overlay(scans)
         image = replace(image, problems=(*image.problems, *problems, *overlay.problems))
-        return Evidence(image, tuple(scans), overlay, secret_key=self._key, rules=self._options.rules)
+        return Evidence(
+            image, tuple(scans), overlay, unreferenced=unreferenced, secret_key=self._key, rules=self._options.rules
+        )
 
     def finish(self) -> None:
         """Leave the cache as it should be."""
@@ -228,10 +235,10 @@ class _Run:
         """Why nothing could be kept, or ""."""
         return self._cache.failure if self._cache is not None else ""
 
-    def _scan_all(self, layers: Sequence[Layer], known: Mapping[BlobRef, LayerScan]) -> dict[BlobRef, LayerScan]:
+    def _scan_all(self, wanted: Sequence[BlobRef], known: Mapping[BlobRef, LayerScan]) -> dict[BlobRef, LayerScan]:
         """A scan for each distinct blob, the biggest first, as one big layer may take as long as all others."""
         scans = dict(known)
-        blobs = [blob for blob in dict.fromkeys(layer.blob for layer in layers) if blob not in scans]
+        blobs = [blob for blob in dict.fromkeys(wanted) if blob not in scans]
         files = sorted((blob for blob in blobs if isinstance(blob, FileBlob)), key=lambda blob: -blob.size)
         self._total = sum(blob.size for blob in files)
         with ThreadPoolExecutor(max(1, min(len(files), _cores())), "imgscan-layer") as pool:
@@ -320,6 +327,17 @@ def _checked(layer: Layer, scan: LayerScan) -> tuple[LayerScan, list[Problem]]:
     if layer.diff_id and layer.diff_id.startswith("sha256:") and layer.diff_id != scan.diff_id:
         mismatch("diff-id-mismatch", "diff_id", layer.diff_id, scan.diff_id)
     return scan, problems
+
+
+def _of_unreferenced(name: str, scan: LayerScan) -> Iterator[Problem]:
+    """Nobody promised to read a blob that belongs to no image; that a part of it was not is told all the same.
+
+    One that is no tar was searched as it is.
+    """
+    no_tar = () if len(scan.members) else ("not-a-tar", "truncated-layer")
+    for problem in scan.problems:
+        if problem.effect is not Effect.NOTE and problem.code not in no_tar:
+            yield replace(problem, message=f"{name}: {problem.message}", effect=Effect.OPAQUE)
 
 
 def _is_tar(media_type: str) -> bool:

@@ -21,6 +21,8 @@ class Evidence:
     scans: tuple[LayerScan, ...]
     """One per layer, base first."""
     overlay: Overlay
+    unreferenced: tuple[tuple[str, LayerScan], ...] = ()
+    """Scans of blobs in the archive that belong to no image of it, with their names."""
     secret_key: bytes = field(default=b"", repr=False)
     """Keys the HMAC by which equal secrets of this run are known."""
     rules: tuple[RuleSource, ...] = ()

@@ -34,7 +34,7 @@ class ConfigSecretAnalyzer:
         findings, suppressed = [], []
         for layer, scan in enumerate(evidence.scans):
             for match in scan.matches:
-                if match.part is not Part.DATA:
+                if match.part not in (Part.DATA, Part.TRAILING):
                     finding = _in_member(evidence, layer, match)
                     if match.suppressed:
                         suppressed.append(Suppressed(finding, match.suppressed, match.suppressed_by or "the value"))

@@ -10,7 +10,7 @@ from operator import attrgetter
 from imgscan.accounts import effective_user, may_read
 from imgscan.analyzers.analyzer import Evidence, Outcome
 from imgscan.credentials import message, remedy, secret_rule, secret_rules
-from imgscan.evidence import Confidence, Depth, Match, MemberKind, Part, Validation
+from imgscan.evidence import Confidence, Depth, Match, MemberKind, Part, Validation, decode
 from imgscan.overlay import FateKind, FileVersion
 from imgscan.ownership import EXTRACTORS, Owner, Ownership, Standing
 from imgscan.report import (
@@ -37,6 +37,9 @@ class FileSecretAnalyzer:
 
     What a public package brought is set aside, but for tokens whose checksum is right: somebody issued those.
     In trees of other people's code without checksums what has a form of its own counts for less, the rest is set aside.
+
+    What is in no file of the image is told as well: behind the end of a layer's tar, and in blobs of the archive that
+    belong to no image of it.
     """
 
     families: tuple[Family, ...] = (Family.FILE_SECRET,)
@@ -69,6 +72,11 @@ class FileSecretAnalyzer:
                         findings.append(replace(finding, confidence=_LESS[finding.confidence]))
                 else:
                     findings.append(_told_with_owner(finding, owner))
+        for finding, match in _outside_of_files(evidence):
+            if match.suppressed:
+                suppressed.append(Suppressed(finding, match.suppressed, match.suppressed_by or "the value"))
+            else:
+                findings.append(finding)
         return Outcome(tuple(findings), suppressed=tuple(suppressed))
 
 
@@ -132,6 +140,51 @@ def _finding(
         remediation=remedy(
             Family.FILE_SECRET, match.rule, step.instruction.keyword if step is not None else "", evidence.rules
         ),
+    )
+
+
+_BEHIND = "Nothing that unpacks the layer shows it, and whoever may pull the layer has it: build the image again."
+_UNREFERENCED = "It belongs to no image, and goes with the archive to whoever gets that: save the image again."
+
+
+def _outside_of_files(evidence: Evidence) -> Iterator[tuple[Finding, Match]]:
+    """What is in no file of the image."""
+    for layer, scan in enumerate(evidence.scans):
+        for match in scan.matches:
+            if match.part is Part.TRAILING:
+                place = Location(LocationKind.IMAGE, layer=layer, offset=match.offset, name=Part.TRAILING)
+                where = f"the data after the end of layer {layer}"
+                yield _loose(evidence, match, place, where, _BEHIND), match
+    for blob, scan in evidence.unreferenced:
+        for match in scan.matches:
+            path = decode(scan.members.path(match.member)) if match.member >= 0 else ""
+            inner = "!/".join(part for part in (path, match.inner_path) if part) or None
+            line = match.line if inner is not None else None
+            place = Location(LocationKind.IMAGE, path=blob, inner_path=inner, line=line, offset=match.offset)
+            where = f"{inner} of {blob}" if inner is not None else blob
+            yield _loose(evidence, match, place, f"{where}, which belongs to no image", _UNREFERENCED), match
+
+
+def _loose(evidence: Evidence, match: Match, place: Location, where: str, advice: str) -> Finding:
+    rule = secret_rule(Family.FILE_SECRET, match.rule, evidence.rules)
+    secret = SecretSighting(
+        kind=kind_of(match.rule, evidence.rules).title,
+        redacted=match.redacted,
+        key=match.key,
+        name=match.name,
+        validation=match.validation,
+        companion=match.companion,
+    )
+    general = remedy(Family.FILE_SECRET, match.rule, "", evidence.rules).partition(" Then keep it out")[0]
+    return Finding(
+        rule=rule,
+        location=place,
+        message=message(secret, where),
+        severity=rule.severity,
+        confidence=match.confidence,
+        added_by=evidence.added_by(place.layer) if place.layer is not None else None,
+        secret=secret,
+        remediation=f"{general} {advice}",
     )
 
 

@@ -43,6 +43,11 @@ def place(location: Location) -> str:
         return f"history step {location.history}{name}"
     if kind is LocationKind.CONFIG:
         return _config_place(location)
+    if kind is LocationKind.IMAGE and location.path:
+        inner = f" > {path_text(location.inner_path)}" if location.inner_path else ""
+        return f"blob {path_text(location.path)}{inner}" + (f":{location.line}" if location.line else "")
+    if kind is LocationKind.IMAGE and location.layer is not None:
+        return f"layer {location.layer}: {_value(location.name or '')}"
     return f"{kind} {_value(location.name or location.pointer or '')}".strip()
 
 
@@ -101,6 +106,7 @@ def state(finding: Finding) -> str:
         LocationKind.CONFIG: "in the image's config",
         LocationKind.HISTORY: "in the image's history",
         LocationKind.ATTESTATION: "in an attestation",
+        LocationKind.IMAGE: "in no file of the image",
     }.get(finding.location.kind, "present")
 
 

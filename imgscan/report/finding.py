@@ -193,7 +193,8 @@ class Finding:
         place = self.location
         return (
             self.rule.id,
-            place.path or place.pointer or str(place.kind),
+            # Blobs of an archive are called by their digests, which differ after each build.
+            (place.path if place.kind is not LocationKind.IMAGE else None) or place.pointer or str(place.kind),
             place.inner_path or "",
             (self.secret.name if self.secret else None) or place.name or "",
         )

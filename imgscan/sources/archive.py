@@ -16,7 +16,7 @@ from imgscan.sources.archive_stream import read_archive_stream
 from imgscan.sources.assemble import assemble
 from imgscan.sources.entries import ArchiveEntries, cut_off, read_head_of
 from imgscan.sources.source import LayerVisitor, Opened, Request
-from imgscan.sources.unclaimed import unclaimed
+from imgscan.sources.unclaimed import tell_unreferenced, unclaimed
 
 STANDARD_INPUT = "-"
 
@@ -63,5 +63,6 @@ class Archive:
             assembly = assemble(entries, request.platforms, where=path, source=SourceKind.ARCHIVE)
         except InvalidImage as error:
             raise cut_off(path, entries.problems, error) from error
-        problems = (*entries.problems, *assembly.problems, *unclaimed(entries, assembly.claimed))
-        return Opened(images=tuple(assembly.images), problems=problems)
+        lost = tuple(unclaimed(entries, assembly.claimed))
+        problems = (*entries.problems, *assembly.problems, *tell_unreferenced(lost))
+        return Opened(images=tuple(assembly.images), unreferenced=lost, problems=problems)

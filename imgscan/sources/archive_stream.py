@@ -24,13 +24,13 @@ from imgscan.sources.entries import (
     cut_off,
     follow,
     looks_like_json,
-    looks_like_layer,
+    may_be_layer,
     not_an_archive,
     read_all,
     tell_duplicate,
 )
 from imgscan.sources.source import LayerVisitor, Opened, Request
-from imgscan.sources.unclaimed import unreferenced
+from imgscan.sources.unclaimed import Lost, tell_unreferenced
 from imgscan.tar.reader import MemberStream, TarReader
 
 
@@ -93,16 +93,17 @@ def read_archive_stream(
                 visitor.keep_config(image.config.image_id, blob)
     _scan_documents_that_are_layers(entries, assembly.images, visitor)
     claimed = {follow(name, entries.blobs, entries.links) for name in assembly.claimed}
-    lost = [blob for blob in entries.scans if isinstance(blob, StreamedBlob) and blob.name not in claimed and blob.size]
+    lost: list[Lost] = [
+        (blob.name, blob)
+        for blob in entries.scans
+        if isinstance(blob, StreamedBlob) and blob.name not in claimed and blob.size
+    ]
+    lost.sort(key=lambda pair: pair[0])
     return Opened(
         images=tuple(assembly.images),
         scans=entries.scans,
-        unreferenced=tuple((blob.name, entries.scans[blob]) for blob in lost),
-        problems=(
-            *wrong,
-            *assembly.problems,
-            *(unreferenced(blob.name, blob.size) for blob in sorted(lost, key=lambda blob: blob.name)),
-        ),
+        unreferenced=tuple(lost),
+        problems=(*wrong, *assembly.problems, *tell_unreferenced(lost)),
     )
 
 
@@ -116,7 +117,7 @@ def _take(entries: _StreamEntries, name: str, size: int, data: MemberStream, vis
     entries.blobs[name] = blob
     entries.documents.pop(name, None)
     too_big = size > MAX_JSON or entries.kept + size > MAX_DOCUMENTS
-    if looks_like_layer(head) or (too_big and not looks_like_json(head)):
+    if may_be_layer(head, size) or (too_big and not looks_like_json(head)):
         _scan(entries, blob, _Rejoined(head, data), visitor)
     elif too_big:
         message = f"{name} has {size:,} bytes and is no layer; it was not read"

@@ -211,7 +211,6 @@ def _salvage(
     return Opened(
         images=(_image(found, config, blobs),),
         scans=scans,
-        unreferenced=tuple((name, scan) for name, scan in came if scan.diff_id not in found.diff_ids),
         problems=tuple(problems),
     )
 

@@ -182,6 +182,11 @@ def looks_like_layer(head: bytes) -> bool:
     return len(head) >= BLOCK and (head[:BLOCK] == ZERO_BLOCK or checksum_ok(head[:BLOCK], head[148:156]))
 
 
+def may_be_layer(head: bytes, size: int) -> bool:
+    """Whether a blob is to be scanned as a layer: it looks like one, or is too big for a document and no JSON."""
+    return looks_like_layer(head) or (size > MAX_JSON and not looks_like_json(head))
+
+
 def not_an_archive(path: str) -> InvalidImage:
     """The error for what is no tar."""
     return InvalidImage(

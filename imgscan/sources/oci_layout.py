@@ -12,7 +12,7 @@ from imgscan.image.image import SourceKind
 from imgscan.sources.assemble import assemble
 from imgscan.sources.entries import DirectoryEntries
 from imgscan.sources.source import LayerVisitor, Opened, Request
-from imgscan.sources.unclaimed import unclaimed
+from imgscan.sources.unclaimed import tell_unreferenced, unclaimed
 
 
 class OciLayout:
@@ -32,10 +32,11 @@ class OciLayout:
         try:
             entries = DirectoryEntries(path)
             assembly = assemble(entries, request.platforms, where=str(path), source=SourceKind.OCI, tag=tag)
-            problems = (*assembly.problems, *unclaimed(entries, assembly.claimed))
+            lost = tuple(unclaimed(entries, assembly.claimed))
+            problems = (*assembly.problems, *tell_unreferenced(lost))
         except OSError as error:
             raise SourceError(f"{path} cannot be read: {error.strerror or error}") from error
-        yield Opened(images=tuple(assembly.images), problems=problems)
+        yield Opened(images=tuple(assembly.images), unreferenced=lost, problems=problems)
 
 
 def _split(target: str) -> tuple[Path, str | None]:

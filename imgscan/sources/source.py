@@ -70,12 +70,12 @@ class Opened:
     """What a source gives: the images, and the scans of those layers that went by in a stream.
 
     `scans` is keyed by the layer's BlobRef; layers not in it are opened and scanned by the pipeline.
-    `unreferenced` are scans of layer-like blobs that no image names.
+    `unreferenced` are layer-like blobs that no image names, by their names in the archive, with those names.
     """
 
     images: tuple[Image, ...]
     scans: Mapping[BlobRef, LayerScan] = field(default_factory=dict)
-    unreferenced: tuple[tuple[str, LayerScan], ...] = ()
+    unreferenced: tuple[tuple[str, BlobRef], ...] = ()
     problems: tuple[Problem, ...] = ()
 
 

@@ -111,6 +111,20 @@ class MemberWalker:
             self._count_trailing(block[self._at - offset :])
             self._at = end
 
+    def outside(self, *, ended: bool) -> int:
+        """Offset from which on bytes are in no member, -1 where there are none (yet).
+
+        They are behind the end marker, or where the walk broke; `ended` is whether all was fed: then what is left is no
+        header.
+        """
+        if self._trailing:
+            start = self.end_marker
+        elif self.broken or (ended and self._open is None and self.end_marker < 0 and self._at < self._seen):
+            start = self._at
+        else:
+            return -1
+        return max(start, self.table.data_offsets[-1] + self.table.sizes[-1] if len(self.table) else 0)
+
     @property
     def within_header(self) -> bool:
         """The member added last has more header blocks to come: where its data begins is not known yet."""

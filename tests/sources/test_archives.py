@@ -177,10 +177,12 @@ def test_blobs_that_no_image_names_are_told_and_scanned_in_a_stream(tmp_path):
         members["readme"] = Entry("nothing")
 
     path = docker_archive_legacy(BUILT, tmp_path / "stray.tar", edit=add)
-    assert problem_codes(opened(path)) == ["unreferenced-blob"] * 2
+    stored = opened(path)
+    assert problem_codes(stored) == ["unreferenced-blob"] * 2
+    assert [name for name, _ in stored.unreferenced] == ["stray.tar", "stray.tar.gz"]
     streamed = opened(wrap_archive(path))
     assert problem_codes(streamed) == ["unreferenced-blob"] * 2
-    assert [(name, scan.diff_id) for name, scan in streamed.unreferenced] == [
+    assert [(name, streamed.scans[blob].diff_id) for name, blob in streamed.unreferenced] == [
         ("stray.tar", sha256(stray)),
         ("stray.tar.gz", sha256(stray)),
     ]

@@ -52,7 +52,7 @@ CLOUDS: tuple[Format, ...] = (
     picked(
         "gcloud",
         "Google Cloud credentials",
-        "application_default_credentials.json gcloud/legacy_credentials/*/adc.json .config/gcloud/adc.json adc.json",
+        "application_default_credentials.json adc.json",
         json,
         Pick.of(r"(?:.*/)?refresh_token", "gcp-refresh-token"),
         Pick.of(r"(?:.*/)?client_secret", _TOOL),
@@ -97,7 +97,7 @@ CLOUDS: tuple[Format, ...] = (
     picked(
         "dbt",
         "dbt profiles",
-        ".dbt/profiles.yml dbt/profiles.yml profiles.yml",
+        "profiles.yml",
         yaml,
         Pick.of(r".*/(?:password|pass|token|client_secret|private_key_passphrase|private_key|refresh_token)", _TOOL),
         decodes="passwords and tokens, by profile and target",

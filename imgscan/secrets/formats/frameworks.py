@@ -118,7 +118,7 @@ FRAMEWORKS: tuple[Format, ...] = (
     Format(
         "django",
         "Django settings",
-        ("settings.py", "settings/*.py", "local_settings.py", "*_settings.py"),
+        ("settings.py", "settings/*.py", "*_settings.py"),
         read_django,
         "`SECRET_KEY`, passwords of databases and of mail",
     ),

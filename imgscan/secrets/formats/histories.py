@@ -59,7 +59,7 @@ def read_statements(_: str, data: bytes) -> Iterator[Candidate]:
 
 
 _REDIS = re.compile(
-    r"^\s*(?:auth|config set requirepass)[ \t]+(?:(?P<user>\S{1,100})[ \t]+)?(?P<value>\S{1,200})[ \t]*$",
+    r"^\s*(?:auth|config set requirepass)[ \t]+(?:(?P<user>\S{1,100})[ \t]+)?(?P<value>\S{1,200})[ \t]*\r?$",
     re.IGNORECASE | re.MULTILINE,
 )
 

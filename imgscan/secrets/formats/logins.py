@@ -132,7 +132,7 @@ LOGINS: tuple[Format, ...] = (
     picked(
         "mycnf",
         "MySQL client's configuration",
-        ".my.cnf my.cnf debian.cnf .mysql/my.cnf",
+        ".my.cnf my.cnf debian.cnf",
         ini,
         Pick.of(r".*/password", "mycnf-password"),
         decodes="passwords, by group",

@@ -135,7 +135,7 @@ PACKAGE_MANAGERS: tuple[Format, ...] = (
     Format(
         "pip-conf",
         "pip configuration",
-        ("pip.conf", "pip.ini", ".config/pip/pip.conf", "uv.toml"),
+        ("pip.conf", "pip.ini", "uv.toml"),
         read_pip,
         "passwords of index URLs, out of percent escapes",
     ),
@@ -174,7 +174,7 @@ PACKAGE_MANAGERS: tuple[Format, ...] = (
     picked(
         "composer",
         "Composer logins",
-        ".composer/auth.json composer/auth.json auth.json",
+        "auth.json",
         json,
         Pick.of(r"http-basic/.*/password", "composer-auth"),
         Pick.of(r"github-oauth/.*", "github-token"),

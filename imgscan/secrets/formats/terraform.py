@@ -51,7 +51,7 @@ def read_state(_: str, data: bytes) -> Iterator[Candidate]:
 
 
 def _is_output(leaf: Leaf) -> bool:
-    return leaf.path[0] == "outputs" and len(leaf.path) > 2
+    return leaf.path[:1] == ("outputs",) and len(leaf.path) > 2
 
 
 def _attribute(leaf: Leaf) -> tuple[int, str] | None:
@@ -66,7 +66,7 @@ def _names(leaves: list[Leaf]) -> dict[tuple[str, ...], str]:
     """`type.name` of each resource, by its place."""
     parts: dict[tuple[str, ...], dict[str, str]] = {}
     for leaf in leaves:
-        if leaf.path[0] == "resources" and len(leaf.path) == 3 and leaf.key in ("type", "name"):
+        if leaf.path[:1] == ("resources",) and len(leaf.path) == 3 and leaf.key in ("type", "name"):
             parts.setdefault(leaf.path[:2], {})[leaf.key] = leaf.value
     return {place: f"{each.get('type', '')}.{each.get('name', '')}" for place, each in parts.items()}
 

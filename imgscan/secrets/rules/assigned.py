@@ -26,6 +26,10 @@ SHARED = (
 )
 """Stands for the nominators of all rules together, where one rule is looked at by itself."""
 _GROUPS = 8
+ASSIGNED_AT_END = re.compile(
+    r"(?P<name>(?<![0-9a-z_.-])[0-9a-z_.-]{2,128})" + _CLOSING + _QUOTES + r"{0,2}[0-9a-z+/_.:%=|-]{20}\Z"
+)
+"""The name, in lower case, of an assignment whose value is nominated at the end of a text."""
 _ANCHOR = re.compile(r"\(\?:\\b\|_\)|\\b")
 _HEAD = "(?i:(?P<name>(?:"
 _BARE_LENGTH = 20

@@ -24,8 +24,8 @@ from imgscan.secrets.rules.regex import (
     has_caseless,
     is_caseless,
     parse,
-    write,
 )
+from imgscan.secrets.rules.writing import write
 
 LONGEST_CORE = 160
 """Bytes of a nominator: beyond that nothing is gained, and the engine's states cost."""

@@ -11,7 +11,7 @@ from imgscan.secrets import checks, placeholders
 from imgscan.secrets.detector import Candidate, Detector, Nominator, Window
 from imgscan.secrets.judgement import EMBEDDED, PLACEHOLDER, shannon
 from imgscan.secrets.redaction import redact
-from imgscan.secrets.rules.assigned import SHARED_WORDS, shared_nominators
+from imgscan.secrets.rules.assigned import ASSIGNED_AT_END, SHARED_WORDS, shared_nominators
 from imgscan.secrets.rules.rule import Allowlist, RuleSet, SecretRule, compiled
 from imgscan.secrets.text import embedded, line_bounds
 
@@ -125,6 +125,9 @@ class AssignedRulesDetector:
     def confirm(self, window: Window) -> Iterator[Candidate]:
         """What the rules find whose gate is open."""
         context = window.data[max(0, window.at - ASSIGNED_REACH) : window.at].lower()
+        assigned = ASSIGNED_AT_END.search(context)
+        if assigned is not None:  # vendors' short names are in any text, and in few names
+            context = assigned["name"]
         for detector in dict.fromkeys([each for literal, each in self._gated if literal in context] + self._always):
             yield from detector.confirm(window)
 

@@ -10,7 +10,8 @@ from typing import Literal
 from imgscan.errors import Problem
 from imgscan.evidence import Confidence, RuleSource
 from imgscan.secrets.detector import Nominator
-from imgscan.secrets.rules.regex import parse, write
+from imgscan.secrets.rules.regex import parse
+from imgscan.secrets.rules.writing import write
 
 
 @dataclass(frozen=True, slots=True)

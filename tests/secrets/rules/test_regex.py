@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgscan.secrets.rules.core import check_linear, cores, width
-from imgscan.secrets.rules.regex import LONGEST_PATTERN, PatternError, has_caseless, is_caseless, parse, write
+from imgscan.secrets.rules.regex import LONGEST_PATTERN, PatternError, has_caseless, is_caseless, parse
 from imgscan.secrets.rules.rule import compiled
+from imgscan.secrets.rules.writing import write
 
 ATOMS = st.sampled_from(
     ["a", "b", "Z", "0", r"\.", ".", "[a-c]", "[^a]", r"\d", r"\w", r"[\w-]", "[[:alnum:]]", "(?:ab|c)", "(a|bc)", "x?"]

@@ -58,6 +58,7 @@ SIBLINGS = {
         "git_pack",
         "pdf",
         "rpm_package",
+        "script_archive",
         "seven_zip",
         "sqlite_database",
         "tar_archive",

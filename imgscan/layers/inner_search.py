@@ -120,6 +120,8 @@ class InnerSearch:
 
         And what was hidden in them in encodings, which is to be searched in its turn.
         """
+        if not self._places:
+            return (), (), ()
         self._flush(last=True)
         matches, problems = self._confirmation.take()
         placed = []

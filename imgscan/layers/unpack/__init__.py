@@ -15,6 +15,7 @@ from imgscan.layers.unpack.cpio_archive import CpioUnpacker
 from imgscan.layers.unpack.git_pack import GitPackUnpacker
 from imgscan.layers.unpack.pdf import PdfUnpacker
 from imgscan.layers.unpack.rpm_package import RpmUnpacker
+from imgscan.layers.unpack.script_archive import ScriptArchiveUnpacker
 from imgscan.layers.unpack.seven_zip import SevenZipUnpacker
 from imgscan.layers.unpack.sqlite_database import SqliteUnpacker
 from imgscan.layers.unpack.tar_archive import TarUnpacker
@@ -39,6 +40,7 @@ UNPACKERS: tuple[Unpacker, ...] = (
     SqliteUnpacker(),
     GitPackUnpacker(),
     PdfUnpacker(),
+    ScriptArchiveUnpacker(),
     *UNSUPPORTED,
     TarUnpacker(),
     ZlibUnpacker(),

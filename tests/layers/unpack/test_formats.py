@@ -75,6 +75,22 @@ def test_a_file_in_an_archive_is_searched_like_any_file(scan, kind):
     assert [digest.member for digest in result.digests] == [0]
 
 
+def test_a_zip_behind_a_script(scan):
+    script = b"#!/usr/bin/env python3\n"
+    assert sightings(scan(script + make.zipped(FILES))) == in_env("payload!/app/.env")
+
+
+def test_an_installer_that_is_a_script_and_a_tar(scan):
+    script = b"#!/bin/sh\ntail -n +3 $0 | tar xz\n"
+    payload = make.COMPRESSIONS["gz"](make.tar(FILES))
+    assert sightings(scan(script + payload)) == in_env("payload!/app/.env")
+
+
+def test_a_script_is_no_container(scan):
+    result = scan(b"#!/bin/sh\n" + b"echo PK\x03\x04 nothing\n" * 99)
+    assert result.coverage.inner.members == 0
+
+
 @pytest.mark.parametrize("compression", ["gz", "xz", "zst"])
 def test_a_debian_package_names_the_file_in_its_data(scan, compression):
     result = scan(make.deb(FILES, compression))

@@ -141,6 +141,7 @@ def scan(references: Iterable[str], wishes: Wishes) -> Scanned:
 def render_options(wishes: Wishes, failures: tuple[Failure, ...], *, to_terminal: bool) -> RenderOptions:
     """How to render: for standard output as it is, for a file plain and 100 columns wide."""
     from imgscan import __version__  # noqa: PLC0415
+    from imgscan.report import Family  # noqa: PLC0415
 
     return RenderOptions(
         version=__version__,
@@ -152,4 +153,6 @@ def render_options(wishes: Wishes, failures: tuple[Failure, ...], *, to_terminal
         fail_on=parse_fail_on(wishes.fail_on),
         completeness=wishes.completeness(),
         failures=failures,
+        families=frozenset(Family(name) for name in wishes.policy().families),
+        depth=parse_depth(wishes.depth),
     )

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from imgscan.report import Report, Severity
+from imgscan.evidence import Depth
+from imgscan.report import Family, Report, Severity
 from imgscan.report.exit_code import Completeness, ExitCode
 
 MINIMUM_WIDTH = 40
@@ -43,6 +44,10 @@ class RenderOptions:
     completeness: Completeness = Completeness.PROMISED
     failures: tuple[Failure, ...] = ()
     """Images of the same run that gave no report."""
+    families: frozenset[Family] = frozenset()
+    """The families asked for; all of them where it is empty. What was not looked for must not look absent."""
+    depth: Depth = Depth.CONTENT
+    """How far the run looked."""
 
 
 class Renderer(Protocol):

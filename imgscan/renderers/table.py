@@ -11,14 +11,16 @@ from dataclasses import dataclass
 
 from tabulate import tabulate
 
+from imgscan.evidence import Depth
 from imgscan.renderers import phrases
+from imgscan.renderers.answers import UNASKED, UNKNOWN, answers, build_tools, runs_as_root, secrets, yes_or_no
 from imgscan.renderers.grouping import Group, by_cause, groups
 from imgscan.renderers.ledger import coverage, verdict
 from imgscan.renderers.renderer import MINIMUM_WIDTH, RenderOptions
 from imgscan.renderers.style import Page, Style, title
-from imgscan.renderers.text import count_text, one_line, shorten, size_text, width, wrap
-from imgscan.report import Report, ToolClass
-from imgscan.report.exit_code import Completeness, combined, exit_code, lacks_evidence
+from imgscan.renderers.text import one_line, shorten, size_text, width, wrap
+from imgscan.report import Report
+from imgscan.report.exit_code import combined, exit_code
 
 WIDE = 72
 """Columns from which findings are told in a table with columns; below, one under the other."""
@@ -70,44 +72,13 @@ def _image(report: Report, page: Page) -> Lines:
 
 
 def _summary(report: Report, page: Page) -> Lines:
-    style, summary, image = page.style, report.summary, report.image
-    user = one_line(summary.user, 200)
-    deleted = f"{summary.secrets_deleted} of them deleted, yet recoverable" if summary.secrets_deleted else ""
-    dead = f", {size_text(summary.dead_bytes)} of it deleted or overwritten" if summary.dead_bytes else ""
-    whole = not lacks_evidence(report, Completeness.PROMISED)
-    members = count_text(report.coverage.members, "member")
-    read = f"{members} read" if whole else f"{report.coverage.scanned:,} of {members} read; exit code 3"
-    rows = [
-        _answer(style, "runs as root", "bad" if summary.runs_as_root else "good", summary.runs_as_root, user),
-        (style.mark("bad" if summary.secrets else "good"), "secrets", f"{summary.secrets or 'none'}", deleted),
-        (
-            style.mark("warn" if summary.build_tools else "good"),
-            "build tools",
-            f"{summary.build_tools or 'none'}",
-            _tool_counts(report),
-        ),
-        _answer(style, "health check", "good" if summary.healthcheck else "warn", summary.healthcheck, ""),
-        (style.mark("info"), "size", size_text(image.size), f"in {count_text(len(image.layers), 'layer')}{dead}"),
-        _answer(style, "complete", "good" if whole else "bad", whole, read),
+    told = answers(report, page.options)
+    room = page.width - 2 - 2 - 12 - 2 - max(len(row.answer) for row in told) - 2
+    table = [
+        [page.style.mark(row.tone), row.question, page.style.bold(row.answer), "\n".join(wrap(row.detail, room))]
+        for row in told
     ]
-    room = page.width - 2 - 2 - 12 - 2 - max(len(row[2]) for row in rows) - 2
-    table = [[mark, label, style.bold(answer), "\n".join(wrap(detail, room))] for mark, label, answer, detail in rows]
     return _plain(table)
-
-
-def _answer(style: Style, label: str, tone: str, answer: bool, detail: str) -> tuple[str, str, str, str]:
-    return style.mark(tone), label, "yes" if answer else "no", detail
-
-
-def _tool_counts(report: Report) -> str:
-    """`141 MB: 3 compilers, ...` in the order of `ToolClass`."""
-    counts = Counter(tool.tool_class for tool in report.tools if tool.tool_class.counted)
-    if not counts:
-        return ""
-    classes = ", ".join(
-        phrases.counted_class(tool_class, counts[tool_class]) for tool_class in ToolClass if counts[tool_class]
-    )
-    return f"{size_text(report.summary.build_tool_bytes)}: {classes}"
 
 
 # --- the findings
@@ -316,15 +287,16 @@ def _comparison(reports: Sequence[Report], page: Page) -> Lines:
 
 
 def _comparison_row(report: Report, page: Page) -> list[str]:
-    summary = report.summary
+    summary, options = report.summary, page.options
+    root, sought = runs_as_root(report, options).answer, secrets(report, options).answer != UNASKED
     return [
         report.image.reference,
-        "yes" if summary.runs_as_root else "no",
-        f"{summary.secrets}",
-        f"{summary.secrets_deleted}",
-        f"{summary.build_tools}",
-        size_text(report.image.size),
-        "yes" if summary.healthcheck else "no",
+        "?" if root == UNKNOWN else root,
+        f"{summary.secrets}" if sought else "?",
+        f"{summary.secrets_deleted}" if sought else "?",
+        "?" if build_tools(report, options).answer == UNASKED else f"{summary.build_tools}",
+        "?" if options.depth is Depth.CONFIG else size_text(report.image.size),
+        yes_or_no(summary.healthcheck),
         f"{int(exit_code(report, page.options.completeness))}",
     ]
 

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
+from imgscan.evidence import Depth
 from imgscan.renderers import Failure, RenderOptions
 from imgscan.renderers.table import render
-from imgscan.report import AddedBy, FindingFate, Severity, ToolClass
+from imgscan.report import AddedBy, Family, FindingFate, Severity, ToolClass
 from imgscan.report.exit_code import Completeness
 from tests.renderers.reports import TOOLS, clean, hostile, incomplete, insecure, tool, tool_finding
 
@@ -48,6 +49,38 @@ def test_colour_adds_escapes_and_changes_nothing_else(width):
     coloured = table(*reports, width=width, colour=True)
     assert re.sub("\x1b\\[[0-9;]*m", "", coloured) == table(*reports, width=width)
     assert all(line.count("\x1b[0m") * 2 == line.count("\x1b[") for line in coloured.splitlines())
+
+
+def test_what_was_not_looked_for_does_not_look_absent():
+    narrow = table(clean(), families=frozenset({Family.HEALTHCHECK}))
+    assert re.search(r"· +secrets +not looked for", narrow)
+    assert re.search(r"· +build tools +not looked for", narrow)
+    one_kind = flat(table(clean(), families=frozenset({Family.ENV_SECRET})))
+    assert "· secrets none only env-secret was looked for" in one_kind
+
+
+@pytest.mark.parametrize("depth", [Depth.CONFIG, Depth.MEMBERS])
+def test_a_shallow_look_says_what_it_did_not_read(depth):
+    top = flat(table(clean(), depth=depth))
+    assert "· secrets none the contents of files were not read" in top
+    assert "as --depth asks" in top
+    assert ("· build tools not looked for" in top) == (depth is Depth.CONFIG)
+    assert ("none of them opened" in top) == (depth is Depth.CONFIG)
+
+
+def test_without_etc_passwd_nobody_knows_whether_a_name_is_roots():
+    report = clean()
+    named = replace(report, summary=replace(report.summary, runs_as_root=False, user="toor"))
+    assert "· runs as root unknown toor" in flat(table(named, depth=Depth.CONFIG))
+    number = replace(report, summary=replace(report.summary, runs_as_root=False, user="uid 1000"))
+    assert "✓ runs as root no uid 1000" in flat(table(number, depth=Depth.CONFIG))
+
+
+def test_the_comparison_has_no_figures_for_what_was_not_looked_for():
+    compared = table(clean(), clean(), depth=Depth.CONFIG, families=frozenset({Family.ROOT_USER})).split("COMPARISON")[
+        1
+    ]
+    assert compared.count("?") >= 8
 
 
 def test_where_nothing_else_can_be_printed_it_is_ascii():

@@ -26,6 +26,7 @@ from imgscan.secrets.formats.kubernetes import SecretManifestDetector
 from imgscan.secrets.rules.compiled import builtin_rules
 from imgscan.secrets.rules.detect import rule_detectors
 from imgscan.secrets.rules.load import load_rules
+from imgscan.secrets.rules.plugins import plugins_of
 from imgscan.secrets.structures import STRUCTURES
 
 OWN: tuple[Detector, ...] = (*STRUCTURES, NamedSecretDetector(), SecretManifestDetector(), AnsibleVaultDetector())
@@ -69,7 +70,7 @@ def detectors(entropy: bool = False, rules: tuple[RuleSource, ...] = ()) -> tupl
     """
     from imgscan.secrets.detect_secrets_plugins import plugin_detectors  # noqa: PLC0415
 
-    given = rule_detectors(load_rules(rules), "given") if rules else ()
+    given = (*rule_detectors(load_rules(rules), "given"), *plugins_of(rules)) if rules else ()
     return (*OWN, *_builtin(), *plugin_detectors(entropy=entropy), *given)
 
 

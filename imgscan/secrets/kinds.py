@@ -10,6 +10,7 @@ from typing import Literal
 from imgscan.evidence import RuleSource
 from imgscan.secrets.rules.compiled import builtin_rules
 from imgscan.secrets.rules.load import load_rules
+from imgscan.secrets.rules.plugins import plugins_of
 from imgscan.secrets.rules.rule import SecretRule
 
 
@@ -183,6 +184,8 @@ def kinds(rules: tuple[RuleSource, ...] = ()) -> tuple[Kind, ...]:
     known = {kind.id: kind for kind in (*_OF_CODE, *_OF_FILES)}
     for rule in every:
         known.setdefault(rule.kind, _of_rule(rule))
+    for plugin in plugins_of(rules):
+        known.setdefault(plugin.kind, _token(plugin.kind, plugin.title, "Revoke it where it was issued."))
     return tuple(known.values())
 
 

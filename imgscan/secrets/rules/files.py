@@ -5,13 +5,16 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from imgscan.errors import UsageError
 from imgscan.secrets.rules.load import load_rules
+from imgscan.secrets.rules.plugins import plugins_of
 from imgscan.secrets.rules.rule import RuleSource
 
 LARGEST = 8 << 20
 """Bytes of one file of rules."""
+_TIP = "--rules takes a TOML file of rules; docs/writing-rules.md tells how they are written"
 _DEEPEST = 2
 """Files that extend files that extend files: as far as gitleaks goes."""
 
@@ -23,33 +26,43 @@ def read_rules(paths: Iterable[Path]) -> tuple[RuleSource, ...]:
         _read(path, found, 0)
     sources = tuple(found.values())
     load_rules(sources)
+    plugins_of(sources)
     return sources
 
 
 def _read(path: Path, found: dict[Path, RuleSource], depth: int) -> None:
+    text = _text(path)
+    document = _document(text)
+    extend = document.get("extend")
+    named = {str(key).lower(): value for key, value in extend.items()}.get("path") if isinstance(extend, dict) else None
+    if isinstance(named, str) and named:
+        if depth == _DEEPEST:
+            raise UsageError(f"{path}: extends a third file", tip="a file that is extended may extend one more")
+        _read(path.parent / named, found, depth + 1)
+    found[path.resolve()] = RuleSource(str(path), text)
+    plugins = document.get("detect_secrets_plugins", [])
+    for table in plugins if isinstance(plugins, list) else [plugins]:
+        code = table.get("path") if isinstance(table, dict) else None
+        if not isinstance(code, str) or not code.endswith(".py"):
+            raise UsageError(f"{path}: `detect_secrets_plugins` needs the `path` of a Python file", tip=_TIP)
+        plugin = path.parent / code.removeprefix("file://")
+        found[plugin.resolve()] = RuleSource(str(plugin), _text(plugin))
+
+
+def _text(path: Path) -> str:
     try:
         if path.stat().st_size > LARGEST:
-            raise UsageError(f"{path}: more than {LARGEST >> 20} MiB", tip="a file of rules is a short text in TOML")
-        text = path.read_text(encoding="utf-8")
+            raise UsageError(f"{path}: more than {LARGEST >> 20} MiB", tip=_TIP)
+        return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}", tip="--rules takes a TOML file of rules") from error
+        raise UsageError(f"{path}: {error.strerror or error}", tip=_TIP) from error
     except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{path}: no UTF-8 text at byte {error.start}", tip="--rules takes a TOML file of rules"
-        ) from error
-    extended = _extended(text)
-    if extended and depth == _DEEPEST:
-        raise UsageError(f"{path}: extends a third file", tip="a file that is extended may extend one more")
-    if extended:
-        _read(path.parent / extended, found, depth + 1)
-    found[path.resolve()] = RuleSource(str(path), text)
+        raise UsageError(f"{path}: no UTF-8 text at byte {error.start}", tip=_TIP) from error
 
 
-def _extended(text: str) -> str:
-    """What `extend.path` names; what is wrong with the file is told where it is loaded."""
+def _document(text: str) -> dict[str, Any]:
+    """The file's tables; what is wrong with it is told where it is loaded."""
     try:
-        extend = tomllib.loads(text).get("extend")
+        return {key.lower(): value for key, value in tomllib.loads(text).items()}
     except (tomllib.TOMLDecodeError, RecursionError):
-        return ""
-    path = {str(key).lower(): value for key, value in extend.items()}.get("path") if isinstance(extend, dict) else None
-    return path if isinstance(path, str) else ""
+        return {}

@@ -30,7 +30,7 @@ _RULE_KEYS = words(
     examples near_misses nominator
     """
 )
-_FILE_KEYS = words("title description minversion extend rules allowlist allowlists defaults")
+_FILE_KEYS = words("title description minversion extend rules allowlist allowlists defaults detect_secrets_plugins")
 _ALLOWLIST_KEYS = words("description paths regexes stopwords regextarget condition commits targetrules")
 _ID = re.compile(r"[A-Za-z0-9][\w.-]{0,79}", re.ASCII)
 KEYWORD_REACH = 4096
@@ -56,6 +56,8 @@ def _load(sources: tuple[RuleSource, ...]) -> RuleSet:
     allowlists: list[Allowlist] = []
     problems: list[Problem] = []
     for source in sources:
+        if source.name.endswith(".py"):  # a plugin's code: `rules.plugins`
+            continue
         file = _File(source)
         for rule in file.read():
             if rule.id in rules and not file.may_replace:
@@ -107,7 +109,9 @@ class _File:
         return self._with_global_allowlists(document, rules)
 
     def fail(self, message: str) -> Any:
-        raise UsageError(f"{self.source.name}: {self._where}{message}", tip="docs/rules.md tells how rules are written")
+        raise UsageError(
+            f"{self.source.name}: {self._where}{message}", tip="docs/writing-rules.md tells how rules are written"
+        )
 
     def note(self, message: str) -> None:
         self.problems.append(Problem("rule-not-run", f"{self.source.name}: {self._where}{message}", Effect.NOTE))

@@ -214,7 +214,7 @@ def _named(entry: Inner, place: str, name: str) -> tuple[str, str]:
     if entry.form is Form.ENCODING:
         return _joined(place, entry.path), name
     path = entry.path.lstrip("/") if entry.form is Form.FILE else entry.path or _uncompressed(name)
-    return _joined(place, path), path
+    return _joined(place, path), entry.name or path
 
 
 def _uncompressed(name: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from imgscan.errors import Effect, Problem, ProblemLog
 from imgscan.evidence import InnerCoverage, Limits, Match, MemberDigest, Skip
 from imgscan.layers.confirmation import Piece
+from imgscan.layers.git_folder import GitFolder
 from imgscan.layers.inner_search import InnerPiece, InnerSearch
 from imgscan.layers.inner_walk import SEPARATOR, InnerWalk
 from imgscan.layers.member_digests import digest_of
@@ -65,7 +66,7 @@ class InnerWork:
         self._decoded: list[Match] = []
         self._problems = ProblemLog()
         self._spool_problems = ProblemLog()
-        self._wanted: list[int] = []
+        self._git = GitFolder()
         self._digests: list[MemberDigest] = []
 
     def open(self, member: int, path: str, unpacker: Unpacker, content: Content, *, complete: bool) -> None:
@@ -76,6 +77,7 @@ class InnerWork:
         except OSError as error:
             message = f"what is in it cannot be kept to be read: {error.strerror or error}"
             self._spool_problems.add("inner-spool", message, Effect.INCOMPLETE, path=path)
+        self._git.see(member, path, content)
         pieces = self._finish(member, path, self._unpacked)
         self._search_pieces(self._containers, member, path, pieces)
         new = [*self._unpacked, *self._decoded]
@@ -94,7 +96,7 @@ class InnerWork:
         walks = (self._containers, self._encodings)
         logs = (*(walk.problems for walk in walks), self._problems, self._spool_problems)
         return InnerResult(
-            tuple(self._unpacked),
+            tuple(self._git.named(match) for match in self._unpacked),
             tuple(sorted(self._decoded, key=lambda match: match.member)),
             tuple(problem for log in logs for problem in log.all()),
             _together([walk.coverage for walk in walks]),

@@ -36,6 +36,8 @@ class Inner:
     path: str
     stream: Readable
     form: Form = Form.FILE
+    name: str = ""
+    """What it is called, which tells its syntax; empty where that is its path."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from imgscan.image.compression import Compression, CorruptStream, EmbeddedStream
@@ -10,6 +11,8 @@ from imgscan.layers.unpack.unpacker import Damaged, Form, Inner, Opaque
 
 _GIT = (b"blob ", b"tree ", b"commit ", b"tag ")
 _LONGEST_GIT_HEADER = 32
+_LOOKED_AT = 4096
+_ASSIGNMENT = re.compile(rb"(?:export )?[A-Za-z_][\w.-]{0,99} ?[=:]")
 
 
 class ZlibUnpacker:
@@ -27,9 +30,17 @@ class ZlibUnpacker:
         header, end, rest = head.partition(b"\0")
         if end and header.startswith(_GIT):
             kind = header.partition(b" ")[0].decode("ascii")
-            yield Inner(kind, Joined(rest, stream))
+            rest += read_exactly(stream, _LOOKED_AT)
+            yield Inner(kind, Joined(rest, stream), name="blob.env" if _is_settings(rest) else kind)
         else:
             yield Inner("zlib", Joined(head, stream), Form.ENCODING)
+
+
+def _is_settings(text: bytes) -> bool:
+    """Nothing tells what a blob was called; if every line of its beginning is an assignment, it was a settings file."""
+    lines = [line.strip() for line in text.splitlines()[:40]]
+    lines = [line for line in lines if line and line[:1] not in b"#;["]
+    return bool(lines) and all(_ASSIGNMENT.match(line) for line in lines)
 
 
 class _Inflated:

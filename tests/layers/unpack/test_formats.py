@@ -140,7 +140,21 @@ def test_strings_between_the_bytes_of_a_windows_program(scan):
 
 def test_a_loose_object_of_git(scan):
     _, blob = make.git_object("blob", ENV)
-    assert sightings(scan(blob)) == [("blob", "npm-token", 2, ENV.index(TOKEN))]
+    assert sightings(scan(blob)) == in_env("blob")
+    _, code = make.git_object("blob", b"def main():\n    return secret_of(password=value_of_x)\n" * 9)
+    assert not scan(code).matches
+
+
+def test_loose_objects_of_git_are_named_by_the_commits_of_their_layer(scanner):
+    blob_digest, blob = make.git_object("blob", ENV)
+    tree_digest, tree = make.git_object("tree", make.git_tree([(".env", blob_digest)]))
+    root_digest, root = make.git_object("tree", b"40000 app\0" + tree_digest)
+    commit_digest, commit = make.git_object("commit", make.git_commit(root_digest))
+    objects = [(blob_digest, blob), (tree_digest, tree), (root_digest, root), (commit_digest, commit)]
+    names = [(f"srv/.git/objects/{digest.hex()[:2]}/{digest.hex()[2:]}", data) for digest, data in objects]
+    result = scanner.scan(Chunked(write_tar(names)))
+    assert {match.inner_path for match in result.matches} == {f"commit {commit_digest.hex()[:7]}:app/.env"}
+    assert {match.member for match in result.matches} == {0}
 
 
 def test_a_zlib_stream(scanner):

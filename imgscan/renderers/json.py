@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from imgscan.errors import Problem
@@ -36,7 +36,33 @@ def render(reports: Sequence[Report], options: RenderOptions) -> str:
         "reports": [_report(report, options) for report in reports],
         "failures": [_failure(failure) for failure in options.failures],
     }
-    return json.dumps(_clean(document), ensure_ascii=True, indent=2, allow_nan=False) + "\n"
+    return _written(document) + "\n"
+
+
+_ROWS = 4
+"""Depth from which a value stands on one line: a finding, a layer. Twenty thousand findings are told one by one."""
+
+
+def _written(value: Any, depth: int = 0) -> str:
+    if isinstance(value, dict) and value and depth < _ROWS:
+        parts = [f"{_line(key)}: {_written(item, depth + 1)}" for key, item in value.items()]
+        return _block("{", parts, "}")
+    if isinstance(value, list | Iterator) and depth <= _ROWS:
+        return _block("[", [_written(item, depth + 1) for item in value], "]")
+    return _line(value)
+
+
+def _block(opening: str, parts: Sequence[str], closing: str) -> str:
+    if not parts:
+        return opening + closing
+    lines = ",\n".join(parts).replace("\n", "\n  ")  # line ends within strings are escaped
+    return f"{opening}\n  {lines}\n{closing}"
+
+
+def _line(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False)
+    # Without a backslash there is neither one to double nor a surrogate.
+    return json.dumps(_clean(value), ensure_ascii=True, allow_nan=False) if "\\" in text else text
 
 
 def escape(text: str) -> str:
@@ -99,8 +125,8 @@ def _report(report: Report, options: RenderOptions) -> Document:
             "fail_on": str(options.fail_on),
             "exit_code": int(exit_code(report, options.completeness)),
         },
-        "findings": [_finding(finding, options) for finding in report.verdict.open],
-        "suppressed": [_suppressed(suppressed, options) for suppressed in report.verdict.suppressed],
+        "findings": (_finding(finding, options) for finding in report.verdict.open),
+        "suppressed": (_suppressed(suppressed, options) for suppressed in report.verdict.suppressed),
         "tools": [_tool(tool) for tool in report.tools],
         "coverage": _coverage(report.coverage),
         "problems": [_problem(problem) for problem in report.problems],

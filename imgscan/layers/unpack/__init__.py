@@ -13,6 +13,7 @@ from imgscan.layers.unpack.asar_archive import AsarUnpacker
 from imgscan.layers.unpack.compressed import BZIP2, GZIP, XZ, ZSTD
 from imgscan.layers.unpack.cpio_archive import CpioUnpacker
 from imgscan.layers.unpack.git_pack import GitPackUnpacker
+from imgscan.layers.unpack.java_class import JavaClassUnpacker
 from imgscan.layers.unpack.pdf import PdfUnpacker
 from imgscan.layers.unpack.rpm_package import RpmUnpacker
 from imgscan.layers.unpack.script_archive import ScriptArchiveUnpacker
@@ -39,6 +40,7 @@ UNPACKERS: tuple[Unpacker, ...] = (
     AsarUnpacker(),
     SqliteUnpacker(),
     GitPackUnpacker(),
+    JavaClassUnpacker(),
     PdfUnpacker(),
     ScriptArchiveUnpacker(),
     *UNSUPPORTED,

@@ -219,6 +219,34 @@ def git_delta(base: bytes, keep: int, tail: bytes) -> bytes:
     return varint(len(base)) + varint(keep + len(tail)) + copy + bytes([len(tail)]) + tail
 
 
+def java_class(constant: tuple[str, str], field: tuple[str, str], setter: tuple[str, str]) -> bytes:
+    """`static final NAME = VALUE`, `this.NAME = VALUE` and `setNAME(VALUE)`, as far as a search of constants looks."""
+    pool: list[bytes] = []
+
+    def add(entry: bytes) -> int:
+        pool.append(entry)
+        return len(pool)
+
+    def utf8(text: str) -> int:
+        return add(b"\1" + struct.pack(">H", len(text)) + text.encode())
+
+    def string(text: str) -> int:
+        return add(b"\x08" + struct.pack(">H", utf8(text)))
+
+    def reference(tag: bytes, name: str) -> int:
+        pair = add(b"\x0c" + struct.pack(">HH", utf8(name), utf8("Ljava/lang/String;")))
+        return add(tag + struct.pack(">HH", add(b"\7" + struct.pack(">H", utf8("App"))), pair))
+
+    names = [utf8(constant[0]), utf8("ConstantValue")]
+    values = [string(value) for _, value in (constant, field, setter)]
+    stored, called = reference(b"\x09", field[0]), reference(b"\x0a", setter[0])
+    fields = struct.pack(">HHHHHIH", 0x19, names[0], names[0], 1, names[1], 2, values[0])
+    code = b"\x2a\x12" + bytes([values[1]]) + b"\xb5" + struct.pack(">H", stored)
+    code += b"\x2a\x13" + struct.pack(">H", values[2]) + b"\xb6" + struct.pack(">H", called) + b"\xb1"
+    head = b"\xca\xfe\xba\xbe\0\0\0\x37" + struct.pack(">H", len(pool) + 1) + b"".join(pool)
+    return head + struct.pack(">HHHHH", 0x21, 1, 1, 0, 1) + fields + b"\0\1" + code
+
+
 def pdf(content: bytes) -> bytes:
     stream = zlib.compress(content)
     return (

@@ -234,6 +234,15 @@ def test_the_compressed_streams_of_a_pdf(scan):
     assert [match.rule for match in result.matches] == ["npm-token"]
 
 
+def test_strings_of_a_java_class_get_the_names_they_are_given_to(scan):
+    data = make.java_class(
+        ("DB_PASSWORD", "Winter2024!x9"), ("apiSecret", "hunter2prod!"), ("setSmtpPassword", "super_secret_password_1")
+    )
+    result = scan(make.zipped([("app/App.class", data)]))
+    assert {match.inner_path for match in result.matches} == {"app/App.class!/constants"}
+    assert {match.name for match in result.matches} == {"DB_PASSWORD", "apiSecret", "SmtpPassword"}
+
+
 def test_entries_that_the_directory_of_a_zip_does_not_name(scan):
     archive = make.zipped([("hidden/.env", ENV), ("seen", b"1" * 50)])
     at = archive.index(b"PK\x01\x02")

@@ -35,6 +35,7 @@ KINDS: dict[str, bytes] = {
     "git pack with a reference": pack(ref=True),
     "git object": make.git_object("blob", ENV)[1],
     "pdf": make.pdf(ENV),
+    "class": make.java_class(("A_PASSWORD", "Winter2024!x9"), ("aSecret", "hunter2prod!"), ("setToken", "x" * 20)),
     "utf-16": ENV.decode().encode("utf-16"),
     "sqlite": make.sqlite(
         "CREATE TABLE users (id INTEGER PRIMARY KEY, password TEXT)",

@@ -90,6 +90,8 @@ class Outcome:
     findings: tuple[Finding, ...] = ()
     tools: tuple[Tool, ...] = ()
     suppressed: tuple[Suppressed, ...] = ()
+    unlisted: tuple[tuple[str, int], ...] = ()
+    """(reason, count) of what was set aside beyond what is listed."""
     problems: tuple[Problem, ...] = ()
     secrets: tuple[tuple[bytes, str], ...] = field(default=(), repr=False)
     """(key, value) of the secrets in strings of the metadata, for the redaction of the report; goes no further."""

@@ -29,6 +29,10 @@ from imgscan.vendored import VendoredTrees
 _MARKERS = frozenset({MemberKind.WHITEOUT, MemberKind.OPAQUE_WHITEOUT, MemberKind.ANOMALY})
 
 
+MAX_LISTED = 1_000
+"""Findings of one reason that are listed without --show-suppressed: 20,000 of them took 3 s to write down."""
+
+
 class FileSecretAnalyzer:
     """`file-secret`: one finding a secret and file version.
 
@@ -54,12 +58,15 @@ class FileSecretAnalyzer:
         trees = VendoredTrees(evidence)
         findings: list[Finding] = []
         suppressed: list[Suppressed] = []
+        aside = _SetAside(MAX_LISTED if not evidence.policy.show_suppressed else None)
         for version, matches in _versions_with_matches(evidence):
             fate = _fate(evidence, version)
             readable = None
             if version.present and not all(match.suppressed for match in matches):
                 readable = may_read(user, evidence.overlay, version.path)
             for match in matches:
+                if match.suppressed and not aside.lists(match.suppressed):
+                    continue
                 finding = _finding(evidence, version, match, fate, None if match.suppressed else readable)
                 if match.suppressed:
                     suppressed.append(Suppressed(finding, match.suppressed, match.suppressed_by or "the value"))
@@ -73,11 +80,33 @@ class FileSecretAnalyzer:
                 else:
                     findings.append(_told_with_owner(finding, owner))
         for finding, match in _outside_of_files(evidence):
+            if match.suppressed and not aside.lists(match.suppressed):
+                continue
             if match.suppressed:
                 suppressed.append(Suppressed(finding, match.suppressed, match.suppressed_by or "the value"))
             else:
                 findings.append(finding)
-        return Outcome(tuple(findings), suppressed=tuple(suppressed))
+        return Outcome(tuple(findings), suppressed=tuple(suppressed), unlisted=aside.unlisted)
+
+
+class _SetAside:
+    """Counts what values set aside by themselves: code has thousands of `password = "..."`, and nobody reads them."""
+
+    def __init__(self, most: int | None) -> None:
+        self._most = most
+        self._counts: dict[str, int] = {}
+
+    def lists(self, reason: str) -> bool:
+        """Count one more; whether it is among those that are listed."""
+        count = self._counts[reason] = self._counts.get(reason, 0) + 1
+        return self._most is None or count <= self._most
+
+    @property
+    def unlisted(self) -> tuple[tuple[str, int], ...]:
+        most = self._most
+        if most is None:
+            return ()
+        return tuple((reason, count - most) for reason, count in sorted(self._counts.items()) if count > most)
 
 
 def _versions_with_matches(evidence: Evidence) -> Iterator[tuple[FileVersion, list[Match]]]:

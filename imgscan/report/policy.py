@@ -29,6 +29,8 @@ class Policy:
     """Globs of packages that everybody can have."""
     trust_packages: bool = True
     """Whether what the checksums of public packages vouch for is no secret of the image."""
+    show_suppressed: bool = False
+    """List all findings that were set aside; without it, those beyond the first 1,000 of a reason are counted only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +41,13 @@ class Verdict:
     suppressed: tuple[Suppressed, ...] = ()
     failed: bool = False
     """Whether an open finding is at or above `Policy.fail_on`."""
+    unlisted: tuple[tuple[str, int], ...] = ()
+    """(reason, count) of suppressed findings that are counted only: see `Policy.show_suppressed`."""
+
+    @property
+    def suppressed_counts(self) -> dict[str, int]:
+        """How many findings each reason set aside, by reason, those that are not listed among them."""
+        counts = dict(self.unlisted)
+        for item in self.suppressed:
+            counts[item.reason] = counts.get(item.reason, 0) + 1
+        return dict(sorted(counts.items()))

@@ -10,11 +10,12 @@ from imgscan.image.blob import Readable
 from imgscan.layers.inner_search import InnerPiece, InnerSearch
 from imgscan.layers.unpack import SNIFF, unpacker_of
 from imgscan.layers.unpack.budget import Budget, Exhausted
-from imgscan.layers.unpack.content import CHUNK, Content, Joined, Spool, StreamedContent, read_exactly
+from imgscan.layers.unpack.content import CHUNK, Content, Joined, Spool, StreamedContent
 from imgscan.layers.unpack.unpacker import Damaged, Form, Inner, Opaque, Unpacker
 
 SEPARATOR = "!/"
 """Between the path of a container and of what is in it."""
+_SMALL = 32 << 10
 _LONGEST_PART = 1024  # characters of one path in an inner path; the end of a longer one tells more
 _SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".z")
 
@@ -121,7 +122,7 @@ class InnerWalk:
         """Search one entry, or open it; False where it shows that there was no container."""
         inner_place, inner_name = _named(entry, place, name)
         try:
-            head = read_exactly(entry.stream, SNIFF)
+            head = _head(entry.stream)
         except Damaged as error:
             if sure:
                 self._enter()
@@ -207,6 +208,17 @@ class _Counted:
         self.count += len(data)
         self._budget.take(len(data))
         return data
+
+
+def _head(stream: Readable) -> bytes:
+    """Enough to tell what it is; most files whole, since decompressors ask for as much memory as they are asked for."""
+    data = stream.read(_SMALL)
+    while 0 < len(data) < SNIFF:
+        more = stream.read(_SMALL)
+        if not more:
+            break
+        data += more
+    return data
 
 
 def _named(entry: Inner, place: str, name: str) -> tuple[str, str]:

@@ -1,8 +1,9 @@
 """The unpacking of one layer: its containers found while the blocks pass, opened in tar order beside the scan.
 
 One thread, however many containers there are: budgets are shared by all members of a layer, and what is left of
-them for one must not depend on how fast another was. Figures (one core, with matching and confirming): 250 MB of
-inflated bytes a second out of zip and gzip; a file that is no container costs a third of a microsecond.
+them for one must not depend on how fast another was. Measured on 88 MB of inflated text out of 25 MB of zip, jar,
+tar.gz and gz: 0.75 s of one core, or 9 ns a byte, of which inflating takes 4, matching 3, and the rest is confirming,
+as for any text. A file that is no container costs a third of a microsecond.
 """
 
 from __future__ import annotations

@@ -184,7 +184,7 @@ def _may(user: EffectiveUser, overlay: Overlay, path: str, access: Access) -> bo
     # The directories of the name as given and of where it leads; those inside a chain of links are not asked.
     return all(
         directory is None or permits(user, directory.member, Access.EXECUTE)
-        for name in (path, version.path)
+        for name in {path, version.path}
         for directory in map(overlay.resolve, _directories(name))
     )
 

@@ -82,6 +82,8 @@ def law_5_overlay_is_what_unpacking_gives(scans: Sequence[LayerScan]) -> Overlay
     assert {(v.layer, v.member.index) for v in overlay.versions()} == set(oracle.fates)
     assert {v.path: (v.layer, v.member.index) for v in overlay.final_files()} == oracle.tree
     assert [v.path for v in overlay.final_files()] == sorted(oracle.tree, key=lambda path: path.split("/"))
+    for place in oracle.fates:
+        assert overlay.origin_of(*place) == oracle.origin(place)
     for path, place in oracle.tree.items():
         found = overlay.final(path)
         assert found is not None
@@ -119,6 +121,16 @@ class Unpacked:
     def __post_init__(self) -> None:
         for layer in range(len(self.scans)):
             self._apply(layer)
+
+    def origin(self, place: Place) -> Place:
+        """The first of the versions at one path that equal rewrites lead to `place` from."""
+        path = self.scans[place[0]].members[place[1]].path
+        before = [p for p in self.fates if p < place and self.scans[p[0]].members[p[1]].path == path]
+        for other in sorted(before, reverse=True):
+            if self.fates[other].kind is not FateKind.REWRITTEN:
+                break
+            place = other
+        return place
 
     def _apply(self, layer: int) -> None:
         members = list(self.scans[layer].members)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
@@ -11,6 +12,7 @@ from imgscan.overlay.fates import Fate, FateKind, FileVersion
 from imgscan.overlay.stack import FATES
 from imgscan.overlay.stacking import stack_up
 
+_REWRITTEN = FATES.index(FateKind.REWRITTEN)
 _MAX_LINKS = 40  # symlinks followed before a path counts as a loop: Linux's MAXSYMLINKS
 _MAX_PATH = 4096  # bytes of a path or a link's target: Linux's PATH_MAX
 
@@ -25,6 +27,10 @@ class Overlay:
         self._stack = stack_up([scan.members for scan in scans])
         self._order = self._stack.order
         self._fates = self._stack.fates
+        # Analyzers ask for the same paths, and the directories above them, again and again.
+        self._finals: dict[str, FileVersion | None] = {}
+        self._resolved: dict[str, FileVersion | None] = {}
+        self._ranks = array("I")
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -58,6 +64,11 @@ class Overlay:
 
     def final(self, path: str) -> FileVersion | None:
         """What is at `path` in the final file system; symlinks are not followed."""
+        if path not in self._finals:
+            self._finals[path] = self._find_final(path)
+        return self._finals[path]
+
+    def _find_final(self, path: str) -> FileVersion | None:
         start, stop = self._stack.positions(encode(path))
         for position in range(stop - 1, start - 1, -1):
             if self._fates[self._order[position]] == 0:
@@ -71,6 +82,11 @@ class Overlay:
         """
         if len(path) > _MAX_PATH:
             return None
+        if path not in self._resolved:
+            self._resolved[path] = self._resolve(path)
+        return self._resolved[path]
+
+    def _resolve(self, path: str) -> FileVersion | None:
         todo = [part for part in reversed(path.split("/")) if part not in ("", ".")]
         done: list[str] = []
         found: FileVersion | None = None
@@ -139,17 +155,19 @@ class Overlay:
 
     def origin_of(self, layer: int, member: int) -> tuple[int, int]:
         """The first of the run of equal-bytes rewrites that ends in a version: who really brought the bytes."""
-        start, stop = self._stack.positions(self._stack.tables[layer].path(member))
-        first = (layer, member)
-        for position in range(stop - 1, start - 1, -1):
-            at = self._order[position]
-            place = self._stack.locate(at)
-            if place >= (layer, member):
-                continue
-            if self._fates[at] != FATES.index(FateKind.REWRITTEN):
-                break
-            first = place
-        return first
+        if not self._ranks:
+            self._ranks = self._stack.ranks()
+        path = self._stack.tables[layer].path(member)
+        first = self._stack.bases[layer] + member
+        position = self._ranks[first]
+        while position > 0 and self._fates[at := self._order[position - 1]] == _REWRITTEN and self._path(at) == path:
+            first = at
+            position -= 1
+        return self._stack.locate(first)
+
+    def _path(self, at: int) -> bytes:
+        layer, member = self._stack.locate(at)
+        return self._stack.tables[layer].path(member)
 
     def _version(self, at: int) -> FileVersion:
         return self.version_of(*self._stack.locate(at))

@@ -66,6 +66,13 @@ class Stack:
         layer = bisect_right(self.bases, at) - 1
         return self.tables[layer].path(at - self.bases[layer]).replace(b"/", b"\0")
 
+    def ranks(self) -> array[int]:
+        """Where each version is in `order`: its inverse, 0 for markers."""
+        ranks = array("I", bytes(4 * len(self.kinds)))
+        for position, at in enumerate(self.order):
+            ranks[at] = position
+        return ranks
+
     def positions(self, path: bytes) -> tuple[int, int]:
         """Where the versions of one path are in `order`."""
         key = path.replace(b"/", b"\0")

@@ -112,16 +112,29 @@ def find_source(reference: str) -> tuple[Source, str]:
     by name, in the order of SOURCES.
     """
     scheme, colon, target = reference.partition(":")
+    if not reference.strip():
+        # Path("") is the working directory: an unset variable in a script must not scan that.
+        raise UsageError("the image has no name", tip="write NAME[:TAG], a path, or - for standard input")
     for source in SOURCES:
         if colon and source.scheme == scheme and target:
             return source, target
+    mistyped = _looks_like_archive(reference)
     for source in SOURCES:
-        if source.detect(reference):
+        if source.detect(reference) and not (mistyped and source.scheme == "docker"):
             return source, reference
+    if mistyped:
+        raise ImageNotFound(
+            f"there is no file {reference!r}", tip=f"an image of that name is asked for with docker:{reference}"
+        )
     raise ImageNotFound(
         f"{reference!r} is neither an image reference nor a path that exists",
         tip="write NAME[:TAG], a path, or SCHEME:TARGET with one of: " + ", ".join(s.scheme for s in SOURCES),
     )
+
+
+def _looks_like_archive(reference: str) -> bool:
+    """Whether a name is a mistyped path rather than a repository that somebody would pull."""
+    return reference.endswith((".tar", ".tgz", ".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2"))
 
 
 def _chosen(families: Sequence[str]) -> tuple[Analyzer, ...]:

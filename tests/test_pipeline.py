@@ -9,7 +9,7 @@ import pytest
 
 from imgscan.errors import Effect, ImageNotFound, UsageError
 from imgscan.evidence import Depth
-from imgscan.pipeline import CacheMode, Options, inspect_image
+from imgscan.pipeline import CacheMode, Options, find_source, inspect_image
 from imgscan.report import Policy, Severity
 from tests.image_builder import (
     ARCHIVES,
@@ -254,3 +254,16 @@ def test_a_link_loop_and_a_missing_interpreter_break_nothing(options, tmp_path):
     report = only(docker_archive_legacy(built, tmp_path / "a.tar"), options)
     assert not report.tools
     assert "root-user/unknown-user" in {f.rule.id for f in report.verdict.open}
+
+
+@pytest.mark.parametrize("reference", ["", "  "])
+def test_an_empty_reference_is_no_path(reference):
+    with pytest.raises(UsageError, match="no name"):
+        find_source(reference)
+
+
+@pytest.mark.parametrize("reference", ["app.tar", "./app.tar.gz", "/srv/app.tgz"])
+def test_a_mistyped_archive_is_not_asked_for_in_a_registry(reference, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ImageNotFound, match="there is no file"):
+        find_source(reference)

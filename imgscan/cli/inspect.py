@@ -12,7 +12,7 @@ Images = Annotated[
     list[str],
     typer.Argument(
         metavar="IMAGE",
-        help="A reference or a path; docker:, registry:, archive: and oci: say which. `-` reads an archive from stdin.",
+        help="A reference or a path; docker:, archive: and oci: say which. `-` reads an archive from stdin.",
     ),
 ]
 

@@ -120,6 +120,7 @@ def parse_families(text: str | None) -> tuple[str, ...]:
 
 def parse_platform(text: str | None) -> PlatformRequest:
     from imgscan.image.image import Platform  # noqa: PLC0415
+    from imgscan.sources.platforms import normalised  # noqa: PLC0415
     from imgscan.sources.source import PlatformRequest  # noqa: PLC0415
 
     if text is None:
@@ -132,7 +133,7 @@ def parse_platform(text: str | None) -> PlatformRequest:
             f"--platform cannot be {text!r}",
             tip="write os/architecture[/variant], as linux/amd64 or linux/arm/v7, or all",
         )
-    return PlatformRequest(Platform(*parts))
+    return PlatformRequest(normalised(Platform(*parts)))
 
 
 def parse_completeness(*, allow_incomplete: bool, strict: bool) -> Completeness:

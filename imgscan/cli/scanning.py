@@ -112,7 +112,9 @@ def cache_directory(environment: Mapping[str, str]) -> Path:
 
 def scan(references: Iterable[str], wishes: Wishes) -> Scanned:
     """Scan one image after the other; one that fails is told at once and does not stop the others."""
-    completeness = wishes.completeness()
+    completeness, references = wishes.completeness(), tuple(references)
+    if references.count("-") > 1:
+        raise UsageError("standard input can be read once only", tip="name - once")
     options = pipeline_options(wishes, os.environ)
     # Reading and hashing give the interpreter back many times a block, and wait so long for it each time: 15 % of a
     # scan at Python's own 5 ms.

@@ -35,12 +35,17 @@ class Archive:
         try:
             opened = self._read(request, visitor)
         except OSError as error:
-            raise SourceError(f"{request.target} cannot be read: {error.strerror or error}") from error
+            raise SourceError(
+                f"{request.target} cannot be read: {error.strerror or error}",
+                tip="name a file that exists and that you may read",
+            ) from error
         yield opened
 
     def _read(self, request: Request, visitor: LayerVisitor) -> Opened:
         target = request.target
         if target == STANDARD_INPUT:
+            if sys.stdin is None:  # started with `<&-`
+                raise SourceError("standard input is closed", tip="docker save IMAGE | imgscan inspect -")
             return self._stream(sys.stdin.buffer, request, visitor, "standard input")
         path = Path(target)
         if path.is_dir():

@@ -16,6 +16,9 @@ from imgscan.sources.source import PlatformRequest
 _MAX_IMAGES = 10_000
 
 
+_WRITE_AGAIN = "write the image again with docker save, or as an OCI layout: skopeo copy ... oci:DIRECTORY:TAG"
+
+
 @dataclass(frozen=True, slots=True)
 class DockerImage:
     """One entry of a manifest.json: names of files, and tags."""
@@ -34,7 +37,7 @@ def docker_images(data: bytes, problems: list[Problem]) -> Iterator[DockerImage]
     """The entries of a manifest.json; what is wrong with some goes to `problems`. BadDocument where it is none."""
     document = parse_json(data, "manifest.json")
     if not isinstance(document, list):
-        raise BadDocument("manifest.json is not a JSON list")
+        raise BadDocument("manifest.json is not a JSON list (as in skopeo's dir: layout, which names no image)")
     if len(document) > _MAX_IMAGES:
         raise BadDocument(f"manifest.json names {len(document):,} images; {_MAX_IMAGES:,} are read at most")
     for item in document:
@@ -72,9 +75,9 @@ def add_docker_images(assembly: Assembly, data: bytes, platforms: PlatformReques
     try:
         items = list(docker_images(data, problems))
     except BadDocument as error:
-        raise InvalidImage(f"{assembly.where}: {error}") from None
+        raise InvalidImage(f"{assembly.where}: {error}", tip=_WRITE_AGAIN) from None
     if not items:
-        raise InvalidImage(f"{assembly.where}: manifest.json names no image")
+        raise InvalidImage(f"{assembly.where}: manifest.json names no image", tip=_WRITE_AGAIN)
     assembly.problems.extend(problems)
     named = [item for item in items if tag is None or any(is_named(name, tag) for name in item.tags)]
     if not named:

@@ -35,7 +35,9 @@ class OciLayout:
             lost = tuple(unclaimed(entries, assembly.claimed))
             problems = (*assembly.problems, *tell_unreferenced(lost))
         except OSError as error:
-            raise SourceError(f"{path} cannot be read: {error.strerror or error}") from error
+            raise SourceError(
+                f"{path} cannot be read: {error.strerror or error}", tip="all its files must be readable for you"
+            ) from error
         yield Opened(images=tuple(assembly.images), unreferenced=lost, problems=problems)
 
 

@@ -13,18 +13,20 @@ from imgscan.sources.source import PlatformRequest
 
 T = TypeVar("T")
 
-# Go's names (GOARCH) for what the kernel calls machines.
+# Go's names (GOARCH) for what the kernel and people call machines; the aliases are those of containerd's
+# platforms/database.go.
 _ARCHITECTURES = {
     "x86_64": "amd64",
+    "x86-64": "amd64",
     "aarch64": "arm64",
     "armv7l": "arm",
     "armv6l": "arm",
+    "armhf": "arm",
     "i686": "386",
     "i386": "386",
-    "ppc64le": "ppc64le",
-    "riscv64": "riscv64",
-    "s390x": "s390x",
 }
+# What an architecture is where no variant is named.
+_PLAIN_VARIANTS = {("amd64", "v1"), ("arm64", "v8"), ("arm64", "8")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,20 @@ def this_platform() -> Platform:
     return Platform("linux", _ARCHITECTURES.get(machine, machine))
 
 
+def normalised(platform: Platform) -> Platform:
+    """The one spelling of a platform: small letters, Go's names, no variant where it says nothing more."""
+    os_name, machine, variant = platform.os.lower(), platform.architecture.lower(), platform.variant.lower()
+    architecture = _ARCHITECTURES.get(machine, machine)
+    return Platform(os_name, architecture, "" if (architecture, variant) in _PLAIN_VARIANTS else variant)
+
+
 def matches(wanted: Platform, platform: Platform | None) -> bool:
-    """Whether a platform is the wanted one; a variant counts only where it is asked for."""
+    """Whether a platform is the wanted one, however either is spelled; a variant counts only where it is asked for."""
     if platform is None:
         return False
-    same = (wanted.os, wanted.architecture) == (platform.os, platform.architecture)
-    return same and wanted.variant in ("", platform.variant)
+    asked, there = normalised(wanted), normalised(platform)
+    same = (asked.os, asked.architecture) == (there.os, there.architecture)
+    return same and asked.variant in ("", there.variant)
 
 
 def choose(

@@ -29,6 +29,7 @@ from tests.cli.conftest import process
         (["inspect", "x", "--no-cache", "--verify"], "exclude each other", "leave one of them out"),
         (["inspect", "x", "--strict", "--allow-incomplete"], "exclude each other", "leave one of them out"),
         (["inspect", "x", "-o", "/nonexistent/out.json"], "cannot write /nonexistent/out.json: No such file", "exists"),
+        (["inspect", "-", "-"], "standard input can be read once", "name - once"),
         (["history", "x", "--format", "xml"], "unknown format 'xml'", "table, json"),
     ],
 )
@@ -76,3 +77,10 @@ def test_names_that_direct_the_terminal_are_told_escaped():
     run = process("inspect", "x", "--fail-on", "\x1b[2Jhigh\n")
     assert "\x1b" not in run.err
     assert len(run.err.splitlines()) == 2
+
+
+@pytest.mark.parametrize("arguments", [["-h"], ["inspect", "-h"], ["history", "-h"]])
+def test_help_has_a_short_name(imgscan, arguments):
+    run = imgscan(*arguments)
+    assert (run.code, run.err) == (0, "")
+    assert run.out.startswith("Usage: imgscan")

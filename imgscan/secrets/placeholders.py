@@ -221,7 +221,7 @@ def reads_as_expression(value: str) -> bool:
 
 
 _TOKEN_DUMMY = re.compile(
-    r"[\w.:/+=-]*?(?:EXAMPLE(?:KEY)?|XXXXXXXX|xxxxxxxx|0000000000|1111111111|aaaaaaaaaa|AAAAAAAAAAAA|"
+    r"[\w.:/+=-]*?(?:EXAMPLE(?:KEY)?|XXXXXXXX|xxxxxxxx|00000000|1111111111|aaaaaaaaaa|AAAAAAAAAAAA|"
     r"(?:0?1234567890?){2,}|0123456789abcdef0123456789abcdef|abcdefghijklmnopqrstuvwxyz)[\w.:/+=-]*",
 )
 

@@ -20,7 +20,11 @@ _PUBLIC_PREFIX = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-[123]|"
     r"github_pat_|gh[pousr]_|glpat-|gldt-|glft-|glsoat-|glrt-|glcbt-|glimt-|glptt-|glagent-|gloas-|GR1348941|"
     r"A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA|AIza|xox[abposr]-|https://hooks\.slack\.com/services/|[sr]k_(?:live|test)_|"
-    r"sk-(?:proj-|svcacct-|admin-|ant-)?|npm_|pypi-|SG\.|sq0csp-|dckr_pat_|hf_|eyJ|AKC|AC(?=[0-9a-f]{32})|SK(?=[0-9a-f]{32})"
+    r"sk-(?:proj-|svcacct-|admin-|or-v1-|lf-|ant-(?:[a-z]{3,5}[0-9]{2}-)?)?|npm_|pypi-|SG\.|dckr_[po]at_|"
+    r"hf_|glsa_|glc_|sntry[su]_|do[opr]_v1_|dapi|hv[sbr]\.|ops_|dp\.[a-z]{2,5}\.|GOCSPX-|ya29\.|"
+    r"shp[a-z]{2,3}_|sq0[a-z]{3}-|NR[A-Z]{2}-|PMAK-|lin_api_|figd_|ntn_|CFPAT-|AT[AC]TT3|ATBB|rubygems_|cf(?:ut|at|k)_|"
+    r"gsk_|pplx-|xai-|nvapi-|pcsk_|r8_|xapp-|xox[ce]-|xkeysib-|pul-|sq[upa]_|tskey-|AGE-SECRET-KEY-1|"
+    r"SWMTKN-1-|whsec_|LTAI|AKID|eyJ|AKC|AC(?=[0-9a-f]{32})|SK(?=[0-9a-f]{32})"
 )
 
 

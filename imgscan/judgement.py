@@ -10,6 +10,7 @@ from secrets import token_bytes
 
 from imgscan.accounts import effective_user
 from imgscan.analyzers.analyzer import Analyzer, Evidence, Outcome
+from imgscan.context_leftovers import leftovers
 from imgscan.errors import Effect, Problem
 from imgscan.evidence import InnerCoverage, Skip
 from imgscan.image.image import Healthcheck
@@ -34,6 +35,14 @@ from imgscan.secrets.redaction import Redactor
 
 _ALIVE = ("present", "rewritten", "overwritten", "deleted")
 """States of a sighting, the most alive first."""
+_PLACES = {
+    Family.FILE_SECRET: "a file",
+    Family.ENV_SECRET: "ENV",
+    Family.HISTORY_SECRET: "the build history",
+    Family.LABEL_SECRET: "a label",
+    Family.CONFIG_SECRET: "the image's metadata",
+    Family.ATTESTATION_SECRET: "an attestation",
+}
 _FAMILIES = {family: order for order, family in enumerate(Family)}
 
 
@@ -72,11 +81,22 @@ def judge(
     return Report(
         image=redact.image(_image_row(evidence)),
         summary=_summary(evidence, group, tools, redact.text),
-        verdict=Verdict(tuple(opened), tuple(set_aside), _failed(opened, policy)),
+        verdict=Verdict(tuple(opened), tuple(set_aside), _failed(opened, policy), _unlisted(outcomes)),
         tools=tuple(sorted(tools, key=lambda tool: (tool.tool_class, tool.path))),
         coverage=_coverage(evidence, problems),
         problems=tuple(redact.problem(problem) for problem in dict.fromkeys(problems)),
+        dockerignore=tuple(
+            replace(line, pattern=redact.text(line.pattern), example=redact.text(line.example))
+            for line in leftovers(evidence, opened)
+        ),
     )
+
+
+def _unlisted(outcomes: Iterable[Outcome]) -> tuple[tuple[str, int], ...]:
+    counts: dict[str, int] = {}
+    for reason, count in (pair for outcome in outcomes for pair in outcome.unlisted):
+        counts[reason] = counts.get(reason, 0) + count
+    return tuple(sorted(counts.items()))
 
 
 def _wanted(findings: Iterable[Finding], policy: Policy) -> Iterable[Finding]:
@@ -128,10 +148,12 @@ class _Secrets:
         self._values = values
         self._seen: dict[bytes, int] = {}
         self._state: dict[bytes, str] = {}
+        self._families: dict[bytes, set[Family]] = {}
         for finding in findings:
             secret = finding.secret
             if secret is not None:
                 self._seen[secret.key] = self._seen.get(secret.key, 0) + 1
+                self._families.setdefault(secret.key, set()).add(finding.rule.family)
                 known = self._state.get(secret.key, secret.state)
                 self._state[secret.key] = min(known, secret.state, key=_ALIVE.index)
 
@@ -143,6 +165,14 @@ class _Secrets:
     def deleted(self) -> int:
         """Secrets without a live sighting."""
         return sum(state not in ("present", "rewritten") for state in self._state.values())
+
+    def elsewhere(self, secret: SecretSighting) -> str:
+        """What to add to the advice where the value is in places of several kinds."""
+        families = self._families.get(secret.key, ())
+        if len(families) < 2:
+            return ""
+        named = [words for family, words in _PLACES.items() if family in families]
+        return f" The same value is in {', '.join(named[:-1])} and {named[-1]}: removing one is not enough."
 
     def told(self, secret: SecretSighting, name: str | None) -> SecretSighting:
         """The sighting as the report tells it, under a redacted `name`."""
@@ -200,6 +230,7 @@ class _Redaction:
             fate=self._fate(fate) if fate is not None else None,
             added_by=self._added_by(added) if added is not None else None,
             secret=secrets.told(secret, self.optional(secret.name)) if secret is not None else None,
+            remediation=finding.remediation + (secrets.elsewhere(secret) if secret is not None else ""),
         )
 
     def _location(self, place: Location) -> Location:

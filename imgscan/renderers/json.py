@@ -127,9 +127,16 @@ def _report(report: Report, options: RenderOptions) -> Document:
         },
         "findings": (_finding(finding, options) for finding in report.verdict.open),
         "suppressed": (_suppressed(suppressed, options) for suppressed in report.verdict.suppressed),
+        "suppressed_counts": [
+            {"reason": reason, "count": count} for reason, count in report.verdict.suppressed_counts.items()
+        ],
         "tools": [_tool(tool) for tool in report.tools],
         "coverage": _coverage(report.coverage),
         "problems": [_problem(problem) for problem in report.problems],
+        "dockerignore": [
+            {"pattern": line.pattern, "reason": line.reason, "files": line.files, "example": line.example}
+            for line in report.dockerignore
+        ],
     }
 
 

@@ -5,7 +5,6 @@ Nothing is told by colour alone, nothing from an image is printed unescaped, and
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,8 +17,8 @@ from imgscan.renderers.grouping import Group, by_cause, groups
 from imgscan.renderers.ledger import coverage, verdict
 from imgscan.renderers.renderer import MINIMUM_WIDTH, RenderOptions
 from imgscan.renderers.style import Page, Style, title
-from imgscan.renderers.text import one_line, shorten, size_text, width, wrap
-from imgscan.report import Report
+from imgscan.renderers.text import count_text, one_line, shorten, size_text, width, wrap
+from imgscan.report import IgnorePattern, Report
 from imgscan.report.exit_code import combined, exit_code
 
 WIDE = 72
@@ -56,7 +55,7 @@ def _image(report: Report, page: Page) -> Lines:
         _summary(report, page),
         _findings([group for group in found if not group.about_tools], page),
         _tools(tools, page),
-        _remediation(found, page),
+        _remediation(found, report.dockerignore, page),
         _suppressed(report, page),
         coverage(report, page),
         verdict(report, page),
@@ -216,7 +215,7 @@ def _stacked_tool(row: tuple[str, str, str, str], page: Page) -> Lines:
     ]
 
 
-def _remediation(found: Sequence[Group], page: Page) -> Lines:
+def _remediation(found: Sequence[Group], ignored: Sequence[IgnorePattern], page: Page) -> Lines:
     """What to do, worst first; equal advice once, with the families it is for."""
     advice: dict[str, list[str]] = {}
     about_tools = 0
@@ -234,7 +233,23 @@ def _remediation(found: Sequence[Group], page: Page) -> Lines:
     for number, (text, families) in enumerate(((text, of) for text, of in advice.items() if text), 1):
         first, *more = wrap(f"{', '.join(families)}: {one_line(text, 600)}", page.width - 4)
         lines += [f"{number:2}. {first}", *(f"    {line}" for line in more)]
+    lines += _dockerignore(ignored, page)
     return [page.style.heading("WHAT TO DO"), *lines] if lines else []
+
+
+def _dockerignore(ignored: Sequence[IgnorePattern], page: Page) -> Lines:
+    """The file to write, and beside each line what it would have kept out."""
+    if not ignored:
+        return []
+    lines = wrap("A .dockerignore that keeps out of the next build what COPY took along:", page.width - 4)
+    patterns = [one_line(line.pattern, page.width // 2) for line in ignored]
+    longest = max(map(width, patterns))
+    for line, pattern in zip(ignored, patterns, strict=True):
+        example = phrases.path_text(line.example)
+        what = f"{example} and {count_text(line.files - 1, 'other file')}" if line.files > 1 else example
+        why = one_line(f"{what}: {line.reason}", max(page.width - longest - 8, 8))
+        lines.append(f"  {pattern}{' ' * (longest - width(pattern))}  {page.style.dim(why)}")
+    return [f"    {line}" for line in lines]
 
 
 # --- what was set aside
@@ -242,12 +257,12 @@ def _remediation(found: Sequence[Group], page: Page) -> Lines:
 
 def _suppressed(report: Report, page: Page) -> Lines:
     suppressed, style = report.verdict.suppressed, page.style
-    if not suppressed:
+    counts = report.verdict.suppressed_counts
+    if not counts:
         return []
-    counts = Counter(one_line(item.reason, 40) for item in suppressed)
-    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
+    reasons = ", ".join(f"{count:,} {one_line(reason, 40)}" for reason, count in counts.items())
     if not page.options.show_suppressed:
-        text = f"{len(suppressed):,} suppressed ({reasons}): --show-suppressed lists them"
+        text = f"{sum(counts.values()):,} suppressed ({reasons}): --show-suppressed lists them"
         return [style.dim(line) for line in wrap(text, page.width)]
     table = []
     third = (page.width - 4) // 3

@@ -13,7 +13,7 @@ from imgscan.report.finding import (
     Severity,
 )
 from imgscan.report.policy import Policy, Suppressed, Verdict
-from imgscan.report.report import CoverageLedger, Report, Summary, Tool, ToolClass
+from imgscan.report.report import CoverageLedger, IgnorePattern, Report, Summary, Tool, ToolClass
 
 __all__ = [
     "AddedBy",
@@ -21,6 +21,7 @@ __all__ = [
     "Family",
     "Finding",
     "FindingFate",
+    "IgnorePattern",
     "Location",
     "LocationKind",
     "Origin",

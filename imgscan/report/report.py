@@ -119,6 +119,19 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class IgnorePattern:
+    """A line of the .dockerignore that would have kept something out of the image.
+
+    `example` is the path of one of the `files` files that COPY and ADD took along.
+    """
+
+    pattern: str
+    reason: str
+    example: str
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
 class CoverageLedger:
     """What was read of all layers together: `scanned` plus the counts of `skipped` is `members`.
 
@@ -143,6 +156,8 @@ class Report:
     tools: tuple[Tool, ...]
     coverage: CoverageLedger
     problems: tuple[Problem, ...]
+    dockerignore: tuple[IgnorePattern, ...] = ()
+    """The worst first."""
 
     @property
     def complete(self) -> bool:

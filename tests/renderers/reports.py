@@ -11,6 +11,7 @@ from imgscan.report import (
     CoverageLedger,
     Finding,
     FindingFate,
+    IgnorePattern,
     Location,
     LocationKind,
     Origin,
@@ -216,6 +217,7 @@ def insecure() -> Report:
         tools=TOOLS,
         coverage=CoverageLedger(97_000, 96_990, (Skip("a whiteout has no content", 10, 0),), (), True),
         problems=(Problem("base-layer-marker", "a whiteout in the base layer has no effect", path="etc/x", layer=0),),
+        dockerignore=(IgnorePattern("**/.env*", "settings of one installation", "app/.env", 2),),
     )
 
 
@@ -277,4 +279,5 @@ def hostile(text: str) -> Report:
         tools=(found,),
         coverage=CoverageLedger(1, 0, (Skip(text, 1, 1),), (Skip(text, 1, 1),), False),
         problems=(Problem("odd", text, Effect.INCOMPLETE, text, 0),),
+        dockerignore=(IgnorePattern(text, text, text, 2),),
     )

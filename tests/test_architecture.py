@@ -79,6 +79,7 @@ DOORWAYS = {
     "detect_secrets": {"secrets/detect_secrets_plugins.py"},
     "hyperscan": {"layers/matchers/hyperscan_matcher.py"},
     "isal": {"image/compression.py"},
+    "lz4": {"image/compression.py"},
     "backports": {"image/compression.py"},
     "requests": {"sources/docker_engine.py"},
     "urllib3": {"sources/docker_engine.py"},

@@ -29,6 +29,7 @@ class Compression(StrEnum):
     ZSTD = "zstd"
     BZIP2 = "bzip2"
     XZ = "xz"
+    LZ4 = "lz4"
     ZLIB = "zlib"
     """RFC 1950; inside other formats only, never told by its first bytes."""
     DEFLATE = "deflate"
@@ -36,7 +37,7 @@ class Compression(StrEnum):
 
 
 def detect_compression(head: bytes) -> Compression:
-    """Tell a blob's compression by its first bytes (RFC 1952, RFC 8878, bzip2 and xz file formats)."""
+    """Tell a blob's compression by its first bytes (RFC 1952, RFC 8878, the formats of bzip2, xz and lz4)."""
     if head.startswith(b"\x1f\x8b"):
         return Compression.GZIP
     if head.startswith(b"\x28\xb5\x2f\xfd") or (head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50):
@@ -45,6 +46,8 @@ def detect_compression(head: bytes) -> Compression:
         return Compression.BZIP2
     if head.startswith(b"\xfd7zXZ\0"):
         return Compression.XZ
+    if head.startswith(b"\x04\x22\x4d\x18"):
+        return Compression.LZ4
     return Compression.NONE
 
 
@@ -56,6 +59,26 @@ class _Decoder(Protocol):
     @property
     def unused_data(self) -> bytes: ...
     def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+class _Lz4:
+    """lz4's decoder, which says None of data that others say is b""."""
+
+    def __init__(self, decoder: _Decoder) -> None:
+        self._decoder = decoder
+        self.decompress = decoder.decompress
+
+    @property
+    def eof(self) -> bool:
+        return self._decoder.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return self._decoder.needs_input
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._decoder.unused_data or b""
 
 
 def _decoder(compression: Compression) -> tuple[Callable[[], _Decoder], tuple[type[Exception], ...]]:
@@ -86,6 +109,10 @@ def _decoder(compression: Compression) -> tuple[Callable[[], _Decoder], tuple[ty
             import lzma  # noqa: PLC0415
 
             return lambda: lzma.LZMADecompressor(memlimit=256 << 20), (lzma.LZMAError, EOFError)
+        case Compression.LZ4:
+            from lz4.frame import LZ4FrameDecompressor  # noqa: PLC0415
+
+            return lambda: _Lz4(LZ4FrameDecompressor()), (RuntimeError, EOFError)
         case _:
             raise ValueError(compression)
 

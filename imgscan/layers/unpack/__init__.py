@@ -10,7 +10,7 @@ from mmap import mmap
 
 from imgscan.layers.unpack.ar_archive import ArUnpacker
 from imgscan.layers.unpack.asar_archive import AsarUnpacker
-from imgscan.layers.unpack.compressed import BZIP2, GZIP, XZ, ZSTD
+from imgscan.layers.unpack.compressed import BZIP2, GZIP, LZ4, XZ, ZSTD
 from imgscan.layers.unpack.cpio_archive import CpioUnpacker
 from imgscan.layers.unpack.git_pack import GitPackUnpacker
 from imgscan.layers.unpack.java_class import JavaClassUnpacker
@@ -33,6 +33,7 @@ UNPACKERS: tuple[Unpacker, ...] = (
     BZIP2,
     XZ,
     ZSTD,
+    LZ4,
     ArUnpacker(),
     CpioUnpacker(),
     RpmUnpacker(),

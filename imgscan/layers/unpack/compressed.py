@@ -1,4 +1,4 @@
-"""Single compressed files: gz, bz2, xz, zst."""
+"""Single compressed files: gz, bz2, xz, zst, lz4."""
 
 from __future__ import annotations
 
@@ -44,3 +44,4 @@ GZIP = CompressedFileUnpacker("gzip", rb"\x1f\x8b\x08")
 BZIP2 = CompressedFileUnpacker("bzip2", rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 XZ = CompressedFileUnpacker("xz", rb"\xfd7zXZ\0")
 ZSTD = CompressedFileUnpacker("zstd", rb"(?:\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18)")
+LZ4 = CompressedFileUnpacker("lz4", rb"\x04\x22\x4d\x18")

@@ -26,7 +26,6 @@ class UnsupportedUnpacker:
 UNSUPPORTED = (
     UnsupportedUnpacker("squashfs", rb"(?:hsqs|sqsh).{24}\x04\0\0\0"),
     UnsupportedUnpacker("rar", rb"Rar!\x1a\x07"),
-    UnsupportedUnpacker("lz4", rb"\x04\x22\x4d\x18"),
     UnsupportedUnpacker("cab", rb"MSCF\0\0\0\0"),
     UnsupportedUnpacker("lzip", rb"LZIP\x01"),
     UnsupportedUnpacker("compress", rb"\x1f\x9d[\x80-\x9f]"),

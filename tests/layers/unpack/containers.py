@@ -15,6 +15,8 @@ import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 
+import lz4.frame
+
 Files = Sequence[tuple[str, bytes]]
 
 
@@ -49,6 +51,7 @@ COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "bz2": bz2.compress,
     "xz": lzma.compress,
     "zst": zstd,
+    "lz4": lz4.frame.compress,
 }
 
 

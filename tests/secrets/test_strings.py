@@ -145,3 +145,19 @@ def test_the_shell_reader_never_fails(text):
     for each in passwords_in(text):
         assert each.value
     assert all(text[each.start : each.end] == each.source for each in shell_words(text))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("DD_API_KEY", "0f1e2d3c4b5a69788796a5b4c3d2e1f0", "datadog-api-key"),
+        ("TWILIO_AUTH_TOKEN", "0f1e2d3c4b5a69788796a5b4c3d2e1f0", "twilio-auth-token"),
+        ("HEROKU_API_KEY", "3fa1c2d4-9b7e-4c1a-8d2f-0e6b5a4c3d21", "heroku-api-key"),
+        ("AWS_SECRET_ACCESS_KEY", "k3Y9x8Z7w6V5u4T3s2R1q0P9o8N7m6L5k4J3i2H1", "aws-secret-key"),
+    ],
+)
+def test_a_value_without_a_mark_is_told_by_whose_its_name_says_it_is(name, value, kind):
+    (found,) = find_in_assignment(name, value)
+    assert (found.kind, found.name, found.start, found.end) == (kind, name, 0, len(value))
+    (found,) = find_in_text(f"deploy --env {name}={value} app", kind_of_text=TextKind.COMMAND)
+    assert (found.kind, found.value) == (kind, value)

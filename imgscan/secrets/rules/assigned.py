@@ -99,7 +99,8 @@ def gate(name: Node) -> tuple[str, ...]:
         texts = _gate_of(item)
         if texts and not _GENERIC & texts and min(map(len, texts)) >= 2:
             return tuple(sorted(texts))
-    return _gate_of_run(items_of(name))
+    every = [texts for item in items_of(name) if (texts := _gate_of(item))]
+    return _gate_of_run(items_of(name)) or tuple(sorted(every[0] if every else ()))
 
 
 def _gate_of(node: Node) -> frozenset[str]:
@@ -118,6 +119,6 @@ def _gate_of_run(items: list[Node]) -> tuple[str, ...]:
             run += letters.pop()
         elif len(run) >= 2:
             break
-        elif not (isinstance(item, Mark) or width(item)[0] == 0):
+        elif not isinstance(item, Mark):
             run = ""
     return (run,) if len(run) >= 2 else ()

@@ -11,7 +11,7 @@ from imgscan.secrets import checks, placeholders
 from imgscan.secrets.detector import Candidate, Detector, Nominator, Window
 from imgscan.secrets.judgement import EMBEDDED, PLACEHOLDER, shannon
 from imgscan.secrets.redaction import redact
-from imgscan.secrets.rules.assigned import ASSIGNED_AT_END, SHARED_WORDS, shared_nominators
+from imgscan.secrets.rules.assigned import ASSIGNED_AT_END, shared_nominators
 from imgscan.secrets.rules.rule import Allowlist, RuleSet, SecretRule, compiled
 from imgscan.secrets.text import embedded, line_bounds
 
@@ -116,11 +116,11 @@ class AssignedRulesDetector:
     def __init__(self, detectors: Sequence[RuleDetector], name: str) -> None:
         self.id = name
         self.nominators = shared_nominators(detector.rule.regex for detector in detectors)
-        self.gate = SHARED_WORDS
         self.before = max(detector.before for detector in detectors)
         self.after = max(detector.after for detector in detectors)
         self._gated = [(literal, detector) for detector in detectors for literal in detector.rule.literals]
         self._always = [detector for detector in detectors if not detector.rule.literals]
+        self.gate = () if self._always else tuple(dict.fromkeys(literal for literal, _ in self._gated))
 
     def confirm(self, window: Window) -> Iterator[Candidate]:
         """What the rules find whose gate is open."""

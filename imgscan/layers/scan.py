@@ -32,7 +32,7 @@ from imgscan.layers.member_digests import MemberDigests, Reopen
 from imgscan.layers.names import find_in_names
 from imgscan.layers.unpacking import Unpacking
 from imgscan.secrets.detector import Detector, Nominator
-from imgscan.secrets.encodings import ENCODINGS
+from imgscan.secrets.encodings import encodings
 from imgscan.secrets.formats.reading import format_candidates, wanted
 from imgscan.layers.trailing import Trailing
 from imgscan.tar.walker import MemberWalker
@@ -66,7 +66,7 @@ class LayerScanner:
         self._revealed = revealed
         self._extractors = [extractor for extractor in EXTRACTORS if extractor.name in plan.extractors]
         self._wanted = _alternation(self._extractors)
-        self._detectors = (*detectors, *ENCODINGS) if detectors else ()
+        self._detectors = (*detectors, *encodings(detectors)) if detectors else ()
         self._nominators = sorted(
             {nominator for detector in self._detectors for nominator in detector.nominators},
             key=lambda nominator: (nominator.pattern, nominator.caseless),

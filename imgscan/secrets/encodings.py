@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from imgscan.secrets.detector import Candidate, Nominator, Window
+from imgscan.secrets.detector import Candidate, Detector, Nominator, Window
 from imgscan.secrets.words import words
 
 BEFORE = 4 << 10
@@ -40,7 +40,9 @@ _TELLING = words(
     AccessKey accessKey privateKey apiKey AccountKey= -----BEGIN :// ghp_ gho_ ghs_ ghu_ ghr_ github_pat_ glpat- gldt-
     AKIA ASIA xoxb- xoxp- xapp- hooks.slack sk_live_ rk_live_ sk-live- npm_ AIza ya29. hf_ SG. pypi- hvs. hvb. dop_v1_
     glsa_ glc_ sk-ant- sk-proj- T3BlbkFJ dckr_pat_ shpat_ shpss_ AGE-SECRET PuTTY-User PRIVATE lin_api_ key- EAAA sq0
-    figd_ r8_ ATATT dapi PMAK- rubygems_ tfp_ .atlasv1. CFPAT- NRAK- eyJ
+    figd_ r8_ glrt- glcbt- glimt- glptt- glagent- gloas- glft- glsoat- GR1348941
+    http:// https:// redis:// postgres mysql:// mongodb amqp:// ftp:// ssh:// ldap:// smtp:// artif JFrog _pw= -us1 -us2
+    ATATT dapi PMAK- rubygems_ tfp_ .atlasv1. CFPAT- NRAK- eyJ
     """
 )
 
@@ -56,10 +58,12 @@ def _in_base64(data: bytes) -> Iterable[str]:
         yield encoded[-(-shift * 8 // 6) : (shift + len(data)) * 8 // 6]
 
 
-def _literals(*groups: Iterable[str]) -> str:
+def _literals(*groups: Iterable[str]) -> tuple[Nominator, ...]:
+    """Some nominators: a pattern has a longest length."""
     found = sorted({literal for group in groups for literal in group if len(literal) >= _SHORTEST})
     # `-` and `_` are base64 for URLs; the others need no escape but `+`.
-    return "(?:" + "|".join(literal.replace("+", "[+-]").replace("/", "[/_]") for literal in found) + ")"
+    spelled = [literal.replace("+", "[+-]").replace("/", "[/_]") for literal in found]
+    return tuple(Nominator("(?:" + "|".join(spelled[at : at + 500]) + ")") for at in range(0, len(spelled), 500))
 
 
 _ONCE = [literal for word in _spellings() for literal in _in_base64(word.encode())]
@@ -212,8 +216,7 @@ def _unescaped(match: re.Match[str]) -> str:
 
 _B64 = "[A-Za-z0-9+/_-]"
 
-ENCODINGS: tuple[Encoding, ...] = (
-    Encoding("base64", (Nominator(_literals(_ONCE, _WIDE, _TWICE)),), _from_base64),
+_OTHERS: tuple[Encoding, ...] = (
     Encoding(
         "base64",
         # gzip, zip, bzip2, zstd
@@ -240,3 +243,15 @@ ENCODINGS: tuple[Encoding, ...] = (
         after=4096,
     ),
 )
+
+
+def encodings(detectors: Iterable[Detector]) -> tuple[Encoding, ...]:
+    """All encodings, nominated by our own words and by those that the detectors' tokens begin with (`dp.st.`).
+
+    Plain words that a detector may want near a value are left to our own list.
+    """
+    words_of = (word for detector in detectors for word in getattr(detector, "gate", ()))
+    found = {word for word in words_of if len(word) >= _SHORTEST and not word.isalpha()}
+    told = {spelling for word in found for spelling in (word, word.upper(), word.capitalize())}
+    ours = [literal for word in sorted(told) for literal in _in_base64(word.encode())]
+    return (Encoding("base64", _literals(_ONCE, _WIDE, _TWICE, ours), _from_base64), *_OTHERS)

@@ -226,7 +226,8 @@ _TOKEN_DUMMY = re.compile(
 )
 
 
-_WORDS_ALONE = re.compile(r"[A-Za-z]+(?:[-_][A-Za-z]+)+")
+# Tokens of letters alone (`hf_` and 34 of them) have capitals in their midst.
+_WORDS_ALONE = re.compile(r"(?:[A-Z]?[a-z]+|[A-Z]+)(?:[-_](?:[A-Z]?[a-z]+|[A-Z]+))+")
 _LONG_TOKEN = 36
 # `isTypeArgumentOrParameterOrAssertionContext`: of random base62 tokens of 20 characters 5 in 10,000 read like that.
 _CAMEL_CASE = re.compile(r"(?=.{20})[A-Za-z]?[a-z]+(?:[A-Z][a-z]+)+")

@@ -77,7 +77,7 @@ DOORWAYS = {
     "rich": {"cli"},
     "tabulate": {"renderers/table.py"},
     "detect_secrets": {"secrets/detect_secrets_plugins.py"},
-    "hyperscan": {"layers/matchers/hyperscan_matcher.py"},
+    "hyperscan": {"layers/matchers/hyperscan_matcher.py", "layers/matchers/hyperscan_worker.py"},
     "isal": {"image/compression.py"},
     "lz4": {"image/compression.py"},
     "backports": {"image/compression.py"},

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import product
 
 from detect_secrets.plugins.artifactory import ArtifactoryDetector
 from detect_secrets.plugins.aws import AWSKeyDetector
@@ -52,12 +51,11 @@ from detect_secrets.util.filetype import determine_file_type
 
 from imgscan.evidence import Confidence, Validation
 from imgscan.secrets import checks, nominators, placeholders
-from imgscan.secrets.assignments import Assignment, bare_end, candidate_of
 from imgscan.secrets.detector import Candidate, Detector, Nominator, Window
 from imgscan.secrets.detectors import PLUGINS_VERSION
 from imgscan.secrets.judgement import EMBEDDED, PLACEHOLDER
+from imgscan.secrets.keywords import KeywordPatterns, KeywordsDetector, grouped
 from imgscan.secrets.private_keys import armoured_key
-from imgscan.secrets.syntax import plugin_filename, syntax_of
 from imgscan.secrets.text import LINE_REACH, embedded, line_bounds
 
 
@@ -205,139 +203,10 @@ class PrivateKeysDetector:
                     yield armoured_key(window.data, match.start(), match.end(), window.at + self.after)
 
 
-MOST_KEYWORDS = 8
-"""Keywords before one nominated place that are tried; only `pwdpwdpwd...` has more."""
-_KEYWORD = re.compile(  # in lower-case text: four times as fast as without regard to case
-    r"api_?key|auth_?key|service_?key|account_?key|db_?key|database_?key|priv_?key|private_?key|client_?key|db_?pass|"
-    r"database_?pass|key_?pass|password|passwd|pwd|secret|contraseña|contrasena"
-)
-# The nominators backwards, on reversed text from the nominated place.
-_ASSIGNED_REVERSED = re.compile(
-    r"""\S(?:["'`][bBrRuUfF]{0,2})?@?[ \t\r\v\f]{0,16}(?P<separator>:|=:|={1,3}|={1,2}!|>=)[ \t\r\v\f]{0,16}"""
-    r"""["'\]]{0,2}(?:\][0-9]{0,8}\[)?(?P<name>[0-9A-Za-z_\x80-\xff]{3,64})"""
-)
-_CALLED_REVERSED = re.compile(r"""\w"\((?:ngissa.)?(?P<name>[0-9A-Za-z_\x80-\xff]{3,64})""")
-_COMPARED_REVERSED = re.compile(r"""\w{3,64}\s{0,8}[!=]{2,3}\s{0,8}['"`]""")
-_LONGEST_NOMINATION = 224
-"""Of them all: keyword, affix, fifty other characters, quote, value and quote."""
-_NAME_BEFORE = re.compile(r"(?:::)?[\w$.-]{0,64}\Z")
-_NAME_AFTER = re.compile(r"[\w]{0,64}")
-
-
-class KeywordsDetector:
-    """detect-secrets' keyword detector: its patterns, matched at the nominated keyword, then judged by us."""
-
-    id = "detect-secrets/KeywordDetector"
-    version = PLUGINS_VERSION
-    nominators = nominators.KEYWORD
-    before = LINE_REACH
-    after = LINE_REACH
-
-    def confirm(self, window: Window) -> Iterator[Candidate]:
-        """What the patterns for this kind of file find at the keywords that the nomination is about."""
-        data, at = window.data, window.at
-        patterns = keyword_patterns(plugin_filename(window.path))
-        if data[at - 1] == ";":
-            yield from self._at_keywords(window, patterns.stated, at - _LONGEST_NOMINATION, at)
-            return
-        reverse = data[max(0, at - _LONGEST_NOMINATION) : at][::-1]
-        assigned = _ASSIGNED_REVERSED.match(reverse)
-        if assigned is not None:
-            separator = assigned["separator"][::-1]
-            tried = patterns.assigned.get(separator, ())
-            yield from self._at_keywords(window, tried, at - assigned.end("name"), at - assigned.start("name"))
-        elif patterns.called and (called := _CALLED_REVERSED.match(reverse)) is not None:
-            yield from self._at_keywords(window, patterns.called, at - called.end("name"), at - called.start("name"))
-        if patterns.compared and _COMPARED_REVERSED.match(reverse) is not None:
-            yield from self._compared(window, patterns.compared)
-
-    def _at_keywords(self, window: Window, patterns: Patterns, low: int, high: int) -> Iterator[Candidate]:
-        """What the patterns find that begins with a keyword between `low` and `high`, over the nominated place."""
-        low = max(0, low)
-        keywords = list(_KEYWORD.finditer(window.data[low:high].lower()))[-MOST_KEYWORDS:]
-        if not keywords or not patterns:
-            return
-        start, end = line_bounds(window.data, window.at)
-        for keyword in keywords:
-            first, last = low + keyword.start(), low + keyword.end()
-            if first < start:
-                continue
-            for pattern, group in patterns:
-                match = pattern.match(window.data, first, end)
-                if match is not None and match.start(group) <= window.at <= match.end():
-                    yield self._candidate(window, (start, end), (first, last), match.span(group))
-
-    def _compared(self, window: Window, patterns: Patterns) -> Iterator[Candidate]:
-        """`"value" == password`: the value stands first, so the pattern is searched for instead of matched."""
-        start, end = line_bounds(window.data, window.at)
-        low = max(start, window.at - _LONGEST_NOMINATION)
-        for keyword in list(_KEYWORD.finditer(window.data[low : window.at].lower()))[-MOST_KEYWORDS:]:
-            first, last = low + keyword.start(), low + keyword.end()
-            if last != window.at:
-                continue
-            for pattern, group in patterns:
-                for match in pattern.finditer(window.data, start, end):
-                    if match.end(group) <= first <= match.end():
-                        yield self._candidate(window, (start, end), (first, last), match.span(group))
-
-    def _candidate(
-        self, window: Window, line: tuple[int, int], keyword: tuple[int, int], span: tuple[int, int]
-    ) -> Candidate:
-        data = window.data
-        (start, end), (first, last), (low, high) = line, keyword, span
-        quoted = low > start and data[low - 1] in "'\"`"
-        if not quoted:
-            text = data[start:end]
-            spaced = low > start and data[low - 1].isspace()
-            high = max(low + 1, min(high, start + bare_end(text, low - start, spaced=spaced)))
-        before = _NAME_BEFORE.search(data, max(start, first - 64), first)
-        after = _NAME_AFTER.match(data, last, end)
-        name = (before[0] if before else "") + data[first:last] + (after[0] if after else "")
-        assignment = Assignment(name.lstrip("-."), low, high, quoted)
-        return candidate_of(data, assignment, syntax_of(window.path))
-
-
-@dataclass(frozen=True, slots=True)
-class KeywordPatterns:
-    """The keyword detector's patterns for one kind of file, each with its group, by what they can match."""
-
-    assigned: dict[str, Patterns]
-    """By separator."""
-    called: Patterns
-    stated: Patterns
-    compared: Patterns
-
-
-Patterns = tuple[tuple[re.Pattern[str], int], ...]
-
-
 @lru_cache(maxsize=64)
 def keyword_patterns(filename: str) -> KeywordPatterns:
-    """Those that the plugin uses for a file of this name. Trying the few that fit a nomination halves the time."""
-    every = REGEX_BY_FILETYPE.get(determine_file_type(filename), QUOTES_REQUIRED_DENYLIST_REGEX_TO_GROUP)
-
-    def fitting(*lines: str) -> Patterns:
-        return tuple(each for each in every.items() if any(each[0].match(line) for line in lines))
-
-    compared = tuple(each for each in every.items() if each[0].search('"ab" == pwd'))
-    stated = fitting('pwd "ab";')
-    assigned = {
-        separator: tuple(
-            dict.fromkeys(
-                (
-                    *fitting(
-                        *(f"pwd{joint}{value}" for joint, value in product((separator, f" {separator} "), _VALUES))
-                    ),
-                    *stated,
-                )
-            )
-        )
-        for separator in (":", ":=", "=", "==", "===", "!=", "!==", "=>")
-    }
-    return KeywordPatterns(assigned, fitting('pwd("ab")', 'pwd.assign("ab")'), stated, compared)
-
-
-_VALUES = ("ab", "'ab'", '"ab"', "`ab`", '@"ab"')
+    """Those that the keyword detector uses for a file of this name."""
+    return grouped(REGEX_BY_FILETYPE.get(determine_file_type(filename), QUOTES_REQUIRED_DENYLIST_REGEX_TO_GROUP))
 
 
 @dataclass(frozen=True, slots=True)
@@ -506,7 +375,7 @@ def _structural() -> tuple[Detector, ...]:
             loose=True,
         ),
         PluginDetector(TwilioKeyDetector, "twilio-key", (Nominator("(?:AC|SK)[a-z0-9]{32}"),), lead=34, loose=True),
-        KeywordsDetector(),
+        KeywordsDetector(keyword_patterns),
     )
 
 

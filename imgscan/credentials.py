@@ -120,7 +120,8 @@ class Sightings:
                 self.findings.append(finding)
             # A token that looks made up may yet be real: set aside, and not shown either.
             if not candidate.suppressed or kind_of(candidate.kind, self.rules).precision >= Precision.TOKEN:
-                self.secrets.append((secret_key(self.key, candidate.value), candidate.value))
+                shown = (candidate.value, candidate.spelling) if candidate.spelling else (candidate.value,)
+                self.secrets += [(secret_key(self.key, value), value) for value in shown]
 
     def _make(
         self, candidates: Iterable[Candidate], location: Location, where: str, added_by: AddedBy | None

@@ -23,9 +23,9 @@ def confirm(window: Window, detector_ids: Iterable[str]) -> list[Candidate]:
 def merge(candidates: Sequence[Candidate]) -> list[Candidate]:
     """One candidate for each value, in order of place; all spans count from the same origin.
 
-    Of candidates that overlap the most precise kind stays, a decoded value before its spelling, and keeps the name that
-    another one knows. One that is set aside never hides one that counts and covers more. Merging what is merged changes
-    nothing. Known examples are set aside at the end.
+    Of candidates that overlap the most precise kind stays, and keeps the name that another one knows. One that is set
+    aside never hides one that counts and covers more. Where a value was decoded, what was found in its spelling alone
+    does not count. Merging what is merged changes nothing. Known examples are set aside at the end.
     """
     return [set_aside(candidate) for candidate in _merged(candidates)]
 
@@ -33,8 +33,11 @@ def merge(candidates: Sequence[Candidate]) -> list[Candidate]:
 def _merged(candidates: Sequence[Candidate]) -> list[Candidate]:
     if len(candidates) < 2:
         return list(candidates)
+    decoded = [candidate for candidate in candidates if candidate.spelling]
     kept: list[Candidate] = []
     for candidate in sorted(candidates, key=_rank):
+        if not candidate.spelling and any(_in_spelling(candidate, other) for other in decoded):
+            continue
         rivals = [other for other in kept if _overlap(candidate, other)]
         if not rivals:
             kept.append(candidate)
@@ -45,7 +48,11 @@ def _merged(candidates: Sequence[Candidate]) -> list[Candidate]:
     return sorted(kept, key=lambda candidate: (candidate.start, candidate.end, candidate.kind))
 
 
-def _rank(candidate: Candidate) -> tuple[int, bool, bool, int, int, bool, str, str]:
+def _in_spelling(candidate: Candidate, decoded: Candidate) -> bool:
+    return _overlap(candidate, decoded) and candidate.value not in decoded.value
+
+
+def _rank(candidate: Candidate) -> tuple[int, bool, bool, int, int, bool, str, int, str]:
     return (
         -precision_of(candidate.kind),
         bool(candidate.suppressed),
@@ -54,6 +61,7 @@ def _rank(candidate: Candidate) -> tuple[int, bool, bool, int, int, bool, str, s
         candidate.start,
         candidate.name is None,  # what says whose it is comes before what only knows the form
         candidate.kind,
+        -len(candidate.name or ""),
         candidate.name or "",
     )
 

@@ -170,7 +170,7 @@ class DockerAuthDetector:
     """`"auth": "..."` of a Docker client's config.json: base64 of `user:password`."""
 
     id = "docker-auth"
-    version = 1
+    version = 2
     nominators = (Nominator('"auth"[ \\t\\r\\n]{0,16}:[ \\t\\r\\n]{0,16}"[A-Za-z0-9+/=_-]{8}'),)
     before = 64
     after = 4096
@@ -195,8 +195,9 @@ class DockerAuthDetector:
                 kind="docker-auth",
                 start=match.start("value"),
                 end=match.end("value"),
-                value=value,
-                name="auth",
+                value=password.encode().decode("latin-1"),
+                name=user,
+                spelling=value,
                 validation=Validation.STRUCTURE_OK,
                 suppressed=PLACEHOLDER if placeholders.reason(password) else "",
             ),

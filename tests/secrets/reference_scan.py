@@ -51,7 +51,7 @@ def candidates(
     found: dict[tuple[int, int, str, str | None], Candidate] = {}
     for window, low, detector in windows(path, data, entropy=entropy, member=member):
         for each in detector.confirm(window):
-            assert window.data[each.start : each.end] == each.value
+            assert window.data[each.start : each.end] == (each.spelling or each.value)
             placed = replace(each, start=each.start + low, end=each.end + low)
             found[(placed.start, placed.end, placed.kind, placed.name)] = placed
     return merge(list(found.values()))

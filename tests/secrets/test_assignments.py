@@ -92,7 +92,7 @@ def test_a_service_account_is_one_candidate():
 
 def test_a_docker_config_is_decoded():
     text = '{"auths": {"r.corp.io": {"auth": "YWxpY2U6aHVudGVyMnByb2Q="}}}'
-    assert [kind for kind, _, _ in counted("root/.docker/config.json", text)] == ["docker-auth"]
+    assert counted("root/.docker/config.json", text) == [("docker-auth", "alice", "hunter2prod")]
     assert counted("config.json", '{"auth": "bm90IGEgcGFpcg=="}') == []
 
 

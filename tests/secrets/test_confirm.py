@@ -72,3 +72,18 @@ def test_every_kind_is_told_and_can_be_fixed():
         assert kind.title
         assert kind.remediation.endswith(".")
         assert pickle.loads(pickle.dumps(kind)) == kind
+
+
+def test_what_is_found_in_a_spelling_alone_does_not_count():
+    decoded = Candidate("npm-password", 5, 25, "Tr4verse-Qm7zLp", name="npm.corp.io", spelling="VHI0dmVyc2UtUW03ekxw")
+    raw = Candidate("npm-token", 5, 25, "VHI0dmVyc2UtUW03ekxw", name="_password")
+    part = Candidate("github-token", 9, 20, "dmVyc2UtUW0")
+    assert merge([raw, decoded, part]) == [decoded]
+
+
+def test_what_is_found_in_a_value_that_was_decoded_counts_by_its_precision():
+    token = "ghp_" + "q7Zr2Vt9Lp4Ws6Xy8Nb3Kd5Hf1Jg0Tcaaa1"
+    url = f"https://x:{token}@git.corp.io/a"
+    decoded = Candidate("terraform-state-secret", 0, len(url) + 2, url, spelling=url.replace("/", "\\/"))
+    found = Candidate("github-token", 13, 13 + len(token), token)
+    assert merge([decoded, found]) == [found]

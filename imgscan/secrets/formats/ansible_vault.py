@@ -9,7 +9,8 @@ from imgscan.evidence import Validation
 from imgscan.secrets.detector import Candidate, Nominator, Window
 
 _VAULT = re.compile(
-    r"\$ANSIBLE_VAULT;1\.[0-9];AES(?:256)?(?:;(?P<label>[\w.@-]{1,80}))?[ \t]*(?P<value>(?:\r?\n[ \t]*[0-9a-f]{2,160})+)"
+    r"\$ANSIBLE_VAULT;1\.[0-9];AES(?:256)?(?:;(?P<label>[\w.@-]{1,80}))?[ \t]*"
+    r"(?P<value>(?:\r?\n[ \t]*[0-9a-f]{2,160})+)"
 )
 
 

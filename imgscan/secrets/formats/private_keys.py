@@ -111,7 +111,7 @@ def _secret_packets(data: bytes) -> Iterator[tuple[int, int, int, bool]]:
             width = 1 << length
             size, at = int.from_bytes(data[at + 1 : at + 1 + width], "big"), at + 1 + width
         end = at + size
-        if end > len(data) or size < 6:
+        if end > len(data):
             return
         if tag in _SECRET_TAGS:
             usage = _usage(data[at:end])
@@ -128,7 +128,7 @@ _FIXED_PARTS = {25: 32, 26: 56, 27: 32, 28: 57}  # RFC 9580: X25519, X448, Ed255
 
 def _usage(body: bytes) -> int | None:
     """The octet that says how the secret part is protected, 0 for not at all; None where it is no key packet."""
-    version = body[0]
+    version = body[0] if body else 0
     if version not in (3, 4, 5, 6):
         return None
     at = 5 if version == 4 else 7 if version == 3 else 9

@@ -11,8 +11,9 @@ DEEPEST = 32
 LONGEST = 256 << 10
 """Characters: the parser in Python reads 0.3 MB a second."""
 
-# YAML allows no C1 controls, and 0x85 would end a line: bytes of multi-byte characters stand aside while it is parsed.
-_ASIDE = {code: 0xE000 + code for code in range(0x80, 0xA0)}
+# YAML allows no C1 controls, 0x85 would end a line, and what comes out of an escape must be told from a byte: bytes of
+# multi-byte characters stand aside while it is parsed.
+_ASIDE = {code: 0xE000 + code for code in range(0x80, 0x100)}
 _BACK = {aside: code for code, aside in _ASIDE.items()}
 
 
@@ -89,9 +90,6 @@ def _place(text: str, event: Any) -> tuple[int, int]:
 
 def latin1_value(value: str) -> str:
     """A parsed scalar as Latin-1 text of bytes; characters from escapes become their UTF-8."""
-    value = value.translate(_BACK)
-    return (
-        value
-        if all(character < "\u0100" for character in value)
-        else "".join(character if character < "\u0100" else latin1(character) for character in value)
-    )
+    if value.isascii():
+        return value
+    return "".join(chr(_BACK[code]) if (code := ord(each)) in _BACK else latin1(each) for each in value)

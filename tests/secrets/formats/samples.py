@@ -37,8 +37,8 @@ class Sample:
     found: tuple[Found, ...]
 
 
-def one(form: str, path: str, text: str, kind: str, name: str | None, value: str, spelled: str | None = None) -> Sample:
-    return Sample(form, path, text, (Found(kind, name, value, spelled),))
+def one(form: str, path: str, text: str, *found: str | None) -> Sample:
+    return Sample(form, path, text, (Found(*found),))
 
 
 AUTH = b64(f"deploy:{PASSWORD}")
@@ -70,7 +70,8 @@ MAVEN = f"""<settings xmlns="http://maven.apache.org/SETTINGS/1.0.0"><servers><s
 <password>{PASSWORD}</password></server><server><password>{{jSMOWnoPFgsHVpMvz5VrIt5kRbzGpI8u+9EF1iFQyJQ=}}</password>
 <id>old</id></server></servers></settings>"""
 NUGET = f"""<configuration><packageSourceCredentials><internal_x0020_feed><add key="Username" value="ci" />
-<add key="ClearTextPassword" value="{PASSWORD}&amp;1" /></internal_x0020_feed></packageSourceCredentials></configuration>"""
+<add key="ClearTextPassword" value="{PASSWORD}&amp;1" />
+</internal_x0020_feed></packageSourceCredentials></configuration>"""
 FILEZILLA = f"""<FileZilla3><Servers><Server><Host>ftp.corp.io</Host><User>www</User>
 <Pass encoding="base64">{b64(PASSWORD)}</Pass></Server></Servers></FileZilla3>"""
 KUBECONFIG = f"""apiVersion: v1

@@ -103,7 +103,7 @@ def test_kinds_are_of_the_catalogue():
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        (".docker/config.json", '{"credHelpers": {"gcr.io": "gcloud"}, "credsStore": "desktop", "auths": {"gcr.io": {}}}'),
+        (".docker/config.json", '{"credHelpers": {"gcr.io": "gcloud"}, "credsStore": "x", "auths": {"gcr.io": {}}}'),
         (".docker/config.json", f'{{"auths": {{"r.io": {{"auth": "{b64("deploy:")}"}}}}}}'),
         (".kube/config", "users:\n- name: a\n  user:\n    exec:\n      command: aws\n    client-key: /etc/k.pem\n"),
         (".aws/credentials", "[default]\ncredential_process = /usr/bin/x\nrole_arn = arn:aws:iam::1:role/x\n"),
@@ -111,13 +111,13 @@ def test_kinds_are_of_the_catalogue():
         (".npmrc", "registry=https://registry.npmjs.org/\nalways-auth=true\n"),
         (".yarnrc.yml", "nodeLinker: node-modules\nnpmRegistryServer: https://x\n"),
         ("pip.conf", "[global]\nindex-url = https://pypi.org/simple\n"),
-        (".m2/settings.xml", "<settings><servers><server><id>a</id><username>b</username></server></servers></settings>"),
-        ("nuget.config", '<configuration><packageSources><add key="a" value="https://x"/></packageSources></configuration>'),
+        (".m2/settings.xml", "<settings><server><id>a</id><username>b</username></server></settings>"),
+        ("nuget.config", '<configuration><sources><add key="a" value="https://x"/></sources></configuration>'),
         ("gradle.properties", "org.gradle.daemon=true\nversion=1.2\nkotlin.code.style=official\n"),
         (".netrc", "machine a login b\n# password in a comment\n"),
         (".pgpass", "#h:1:d:u:secret9word\n"),
         ("terraform.tfstate", '{"outputs": {"ip": {"value": "10.1.2.3", "sensitive": false}}, "resources": []}'),
-        ("wp-config.php", "define('AUTH_KEY', 'put your unique phrase here');\ndefine('DB_PASSWORD', 'password_here');\n"),
+        ("wp-config.php", "define('AUTH_KEY', 'put your unique phrase here');\ndefine('DB_PASSWORD','password_here');"),
         ("settings.py", "SECRET_KEY = os.environ['SECRET_KEY']\nSECRET_KEY_FALLBACKS = []\n"),
         ("config/master.key", "not a key\n"),
         (".env", "APP_KEY=\nAPP_KEY=base64:\n"),
@@ -165,7 +165,8 @@ def test_a_dockercfg_has_no_auths_round_its_registries():
 
 
 def test_an_identity_token_is_a_credential():
-    text = f'{{"auths": {{"r.io": {{"auth": "{b64("00000000-0000-0000-0000-000000000000:")}", "identitytoken": "{TOKEN}"}}}}}}'
+    nobody = b64("00000000-0000-0000-0000-000000000000:")
+    text = f'{{"auths": {{"r.io": {{"auth": "{nobody}", "identitytoken": "{TOKEN}"}}}}}}'
     assert counted(".docker/config.json", text) == [("docker-auth", "r.io", TOKEN)]
 
 

@@ -9,10 +9,10 @@ STAMP := $(VENV)/.installed
 LAB := fixtures/lab/out
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint docs bench fixtures clean
+.PHONY: help install demo test lint docs bench bench-detection fixtures clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## imgscan and the tools to develop it, in .venv
 
@@ -51,6 +51,9 @@ docs: $(STAMP) ## docs/rules.md and the compiled rules, from the tables of rules
 
 bench: $(STAMP) ## speed and memory against the targets, as ratios in one run
 	$(BIN)/python -m bench.run $(ARGS)
+
+bench-detection: $(STAMP) ## who finds what, and who cries wolf; fetches packages with apt, pip and npm
+	$(BIN)/python -m bench.detection $(ARGS)
 
 fixtures: $(STAMP) ## the lab's images as archives, in fixtures/lab/out
 	$(BIN)/python -m fixtures.lab.build $(LAB)

@@ -72,8 +72,8 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def insert(page: Path, text: str) -> None:
+def insert(page: Path, text: str, *, begin: str = BEGIN) -> None:
     """Replace what is between the page's markers."""
-    before, rest = page.read_text().split(BEGIN, 1)
+    before, rest = page.read_text().split(begin, 1)
     after = rest.split(END, 1)[1]
-    page.write_text(f"{before}{BEGIN}\n{text}{END}{after}")
+    page.write_text(f"{before}{begin}\n{text}{END}{after}")

@@ -107,18 +107,20 @@ def read_laravel(_: str, data: bytes) -> Iterator[Candidate]:
             yield secret(text, "laravel-app-key", value, *match.span("value"), name=match["name"])
 
 
+_ENV_FILES = (".env", ".env.local", ".env.production", ".env.staging", "*.env")
+
 FRAMEWORKS: tuple[Format, ...] = (
     Format(
         "wordpress",
         "WordPress settings",
-        ("wp-config.php", "*-wp-config.php", "wp-config.php.bak"),
+        ("wp-config.php", "wp-config.php.bak", "wp-config-local.php"),
         read_wordpress,
         "`DB_PASSWORD`, keys and salts; the sample's texts are nothing",
     ),
     Format(
         "django",
         "Django settings",
-        ("settings.py", "settings/*.py", "*_settings.py"),
+        ("settings.py", "settings/*.py", "local_settings.py", "settings_local.py"),
         read_django,
         "`SECRET_KEY`, passwords of databases and of mail",
     ),
@@ -151,5 +153,11 @@ FRAMEWORKS: tuple[Format, ...] = (
         read_rails_token,
         "the token",
     ),
-    Format("laravel", "Laravel settings", (".env", ".env.*", "*.env"), read_laravel, "`APP_KEY`"),
+    Format(
+        "laravel",
+        "Laravel settings",
+        (".env", ".env.local", ".env.production", ".env.staging", "*.env"),
+        read_laravel,
+        "`APP_KEY`",
+    ),
 )

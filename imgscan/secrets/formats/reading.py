@@ -1,6 +1,7 @@
 """All formats, and what they find in a file.
 
-To add one: write its reader, add its line to FORMATS. Measured over 150,000 paths: 0.4 us to ask for a path.
+To add one: write its reader, add its line to FORMATS. Measured over 137,000 paths of Debian: 1 us to ask for a path, 64
+files to read, 70 ms to read them all.
 """
 
 from __future__ import annotations
@@ -52,12 +53,11 @@ LARGEST = max(each.max_size for each in FORMATS)
 _Row = tuple[str, Format]
 
 
-def _rows() -> tuple[dict[str, list[_Row]], dict[str, list[_Row]], dict[str, list[_Row]], list[_Row]]:
-    """Paths by what tells most of them apart at once: the last name, its suffix, the directory, its beginning."""
+def _rows() -> tuple[dict[str, list[_Row]], dict[str, list[_Row]], dict[str, list[_Row]]]:
+    """Paths by what tells most of them apart at once: the last name, else the directory, else the name's suffix."""
     names: dict[str, list[_Row]] = {}
     suffixes: dict[str, list[_Row]] = {}
     directories: dict[str, list[_Row]] = {}
-    beginnings: list[_Row] = []
     for each in FORMATS:
         for path in each.paths:
             directory, _, name = path.rpartition("/")
@@ -65,28 +65,25 @@ def _rows() -> tuple[dict[str, list[_Row]], dict[str, list[_Row]], dict[str, lis
                 names.setdefault(name, []).append((path, each))
             elif directory:
                 directories.setdefault(directory.rpartition("/")[2], []).append((path, each))
-            elif name.startswith("*") and "." in name:
-                suffixes.setdefault(name.rpartition(".")[2], []).append((path, each))
             else:
-                beginnings.append((path, each))
-    return names, suffixes, directories, beginnings
+                suffixes.setdefault(name.rpartition(".")[2], []).append((path, each))
+    return names, suffixes, directories
 
 
-_NAMES, _SUFFIXES, _DIRECTORIES, _BEGINNINGS = _rows()
+_NAMES, _SUFFIXES, _DIRECTORIES = _rows()
 _NAME_KEYS = frozenset(name.encode() for name in _NAMES)
 _SUFFIX_KEYS = frozenset(suffix.encode() for suffix in _SUFFIXES)
 _DIRECTORY_KEYS = frozenset(directory.encode() for directory in _DIRECTORIES)
-_FIRST = tuple(path.partition("*")[0].encode() for path, _ in _BEGINNINGS)
 
 
 def wanted(path: bytes, size: int) -> bool:
     """Whether a format reads this file. A larger file than it reads is not of its form."""
-    head, _, name = path.rpartition(b"/")
+    cut = path.rfind(b"/")
+    name = path[cut + 1 :]
     if (
         name in _NAME_KEYS
         or name[name.rfind(b".") + 1 :] in _SUFFIX_KEYS
-        or head[head.rfind(b"/") + 1 :] in _DIRECTORY_KEYS
-        or name.startswith(_FIRST)
+        or path[path.rfind(b"/", 0, max(cut, 0)) + 1 : max(cut, 0)] in _DIRECTORY_KEYS
     ):
         return any(size <= each.max_size for each in formats_of(decode(path)))
     return False
@@ -99,7 +96,6 @@ def formats_of(path: str) -> list[Format]:
         *_NAMES.get(name, ()),
         *_SUFFIXES.get(name.rpartition(".")[2], ()),
         *_DIRECTORIES.get(directory.rpartition("/")[2], ()),
-        *_BEGINNINGS,
     ]
     found = dict.fromkeys(each.name for pattern, each in rows if _matches(pattern, path))
     return [each for each in FORMATS if each.name in found]
@@ -110,17 +106,11 @@ def _matches(pattern: str, path: str) -> bool:
     head, star, tail = pattern.partition("*")
     if not star:
         return path == head or path.endswith("/" + head)
-    cut = path.rpartition("/")[2] if "/" not in head else ""
-    if cut:
-        return len(cut) > len(head) + len(tail) and cut.startswith(head) and cut.endswith(tail)
     directory, _, name = path.rpartition("/")
-    wanted_directory, _, beginning = head.rpartition("/")
-    return (
-        (directory == wanted_directory or directory.endswith("/" + wanted_directory))
-        and len(name) > len(beginning) + len(tail)
-        and name.startswith(beginning)
-        and name.endswith(tail)
-    )
+    parent, _, beginning = head.rpartition("/")
+    if parent and directory != parent and not directory.endswith("/" + parent):
+        return False
+    return len(name) > len(beginning) + len(tail) and name.startswith(beginning) and name.endswith(tail)
 
 
 def format_candidates(path: str, data: bytes) -> tuple[list[Candidate], list[Problem]]:

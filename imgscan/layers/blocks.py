@@ -11,8 +11,8 @@ from typing import Protocol
 
 from imgscan.image.compression import PlainStream
 
-BLOCK_SIZE = 8 << 20
-"""Fresh bytes of a block; a multiple of 512. Below 4 MiB hand-overs between threads begin to show."""
+BLOCK_SIZE = 4 << 20
+"""Fresh bytes of a block; a multiple of 512. 8 MiB are no faster and cost 55 MB more; 2 MiB cost 6 % more time."""
 CARRY = 128 << 10
 """Bytes carried over: twice the widest context a detector may ask for."""
 

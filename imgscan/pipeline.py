@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from secrets import token_bytes
-from threading import Lock, Thread
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from imgscan.analyzers import ANALYZERS
@@ -183,7 +183,10 @@ class _Run:
 
     def prepare(self) -> None:
         if self.opens_layers:
-            Thread(target=self._make_scanner, name="imgscan-prepare", daemon=True).start()
+            # What goes wrong there goes wrong again where the scanner is needed, and is told by whoever needs it.
+            maker = ThreadPoolExecutor(1, "imgscan-prepare")
+            maker.submit(self._make_scanner)
+            maker.shutdown(wait=False)
 
     def scan(self, stream: Readable, name: str) -> LayerScan | None:
         del name

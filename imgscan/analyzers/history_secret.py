@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+
 from imgscan.analyzers.analyzer import Evidence, Outcome
 from imgscan.credentials import Sightings, secret_rules
 from imgscan.evidence import Depth
 from imgscan.image.history import assignments
-from imgscan.image.image import HistoryStep
+from imgscan.image.image import HistoryStep, Instruction
 from imgscan.report import AddedBy, Family, Location, LocationKind, Rule
 from imgscan.secrets.redaction import secret_key
 from imgscan.secrets.strings import TextKind, find_in_assignment, find_in_text
@@ -30,6 +33,9 @@ class HistorySecretAnalyzer:
             added_by = AddedBy(step.layer, step.index, step.instruction.text)
             self._build_args(sightings, step, added_by, arguments)
             self._instruction(sightings, step, added_by, arguments)
+            for field, text in (("comment", step.comment), ("author", step.author)):
+                found = find_in_text(text, kind_of_text=TextKind.PROSE, rules=sightings.rules)
+                sightings.add(found, _at(step, field), f"{field} of history step {step.index}", added_by)
         return Outcome(
             tuple(sightings.findings), suppressed=tuple(sightings.suppressed), secrets=tuple(sightings.secrets)
         )
@@ -64,17 +70,21 @@ class HistorySecretAnalyzer:
                     added_by,
                 )
             return
-        kind = TextKind.DOCUMENT if instruction.keyword in ("COPY", "ADD") and "<<" in instruction.arguments else None
-        text = instruction.text if instruction.keyword else step.created_by
-        sightings.add(
-            find_in_text(text, kind_of_text=kind or TextKind.COMMAND, rules=sightings.rules), _at(step), where, added_by
-        )
-        if instruction.keyword and instruction.keyword not in step.created_by and not instruction.build_args:
-            return
-        for field, extra in (("comment", step.comment), ("author", step.author)):
-            if extra:
-                found = find_in_text(extra, kind_of_text=TextKind.PROSE, rules=sightings.rules)
-                sightings.add(found, _at(step, field), f"{field} of {where}", added_by)
+        document = instruction.keyword in ("COPY", "ADD") and "<<" in instruction.arguments
+        kind = TextKind.DOCUMENT if document else TextKind.COMMAND
+        text = _command(instruction) if instruction.keyword else step.created_by
+        sightings.add(find_in_text(text, kind_of_text=kind, rules=sightings.rules), _at(step), where, added_by)
+
+
+def _command(instruction: Instruction) -> str:
+    """The text of an instruction; a command in exec form as a shell would be given it, without the list's marks."""
+    try:
+        words = json.loads(instruction.arguments) if instruction.arguments.startswith("[") else None
+    except (ValueError, RecursionError):
+        words = None
+    if isinstance(words, list) and all(isinstance(word, str) for word in words):
+        return shlex.join(words)
+    return instruction.text
 
 
 def _at(step: HistoryStep, name: str | None = None) -> Location:

@@ -181,11 +181,15 @@ class PlainStream:
         count = self._fill_some(memoryview(buffer))
         return bytes(buffer[:count])
 
-    def drain(self) -> None:
-        """Read the rest of the stored bytes, for their digest."""
+    def drain(self, most: int | None = None) -> bool:
+        """Read the rest of the stored bytes, for their digest, `most` of them at the most; whether that was all."""
+        self._finished = True
+        stop = None if most is None else self.stored_size + most
         while data := self._stream.read(CHUNK):
             self._count_stored(data)
-        self._finished = True
+            if stop is not None and self.stored_size >= stop:
+                return False
+        return True
 
     def _fill_some(self, view: memoryview) -> int:
         if self._finished or not len(view):

@@ -35,23 +35,31 @@ _JSON_SUFFIXES = words(
     """
 )
 _CONFIG_NAMES = re.compile(
-    r"\.env(?:[.\-_].*)?|.*\.env(?:\..*)?|env|environment|(?:dockerfile|containerfile|makefile|vagrantfile|procfile)(?:[.\-].*)?|"
+    r"\.env(?:[.\-_].*)?|.*\.env(?:\..*)?|(?:dot)?env(?:[.\-_].*)?|environment|(?:dockerfile|containerfile|makefile|vagrantfile|procfile)(?:[.\-].*)?|"
     r"\.?(?:bash|zsh|sh|ksh|profile|login|logout|aliases)(?:rc|_profile|_history|_login|_logout|env|_aliases)?|\.\w+rc|\.\w+_history|"
     r"\.git-credentials|\.netrc|_netrc|\.pgpass|\.my\.cnf|credentials|config|secrets?|passwords?|tokens?",
     re.IGNORECASE,
 )
 
 
+_PROGRAM_SUFFIXES = words("js ts mjs cjs jsx tsx py rb go rs java c h cpp cs php lua pl swift kt")
+_BACKUP = re.compile(
+    r"(?:~|\.(?:bak|backup|old|orig|save|copy|swp|rpmsave|rpmnew|dpkg-(?:old|dist|bak)))+\Z", re.IGNORECASE
+)
+
+
 @lru_cache(maxsize=4096)
 def syntax_of(path: str) -> Syntax:
     """The syntax of the file at `path`. Unknown names are CODE, except files without a suffix below `etc` or `run`."""
-    name = path.rpartition("/")[2]
+    name = _BACKUP.sub("", path.rpartition("/")[2])
     suffix = name.rpartition(".")[2].lower() if "." in name.lstrip(".") else ""
     if suffix in _JSON_SUFFIXES:
         return Syntax.JSON
+    if _CONFIG_NAMES.fullmatch(name) and suffix not in _PROGRAM_SUFFIXES:
+        return Syntax.CONFIG
     if suffix in _CODE_SUFFIXES_PLAIN_TEXT:
         return Syntax.CODE
-    if suffix in _CONFIG_SUFFIXES or _CONFIG_NAMES.fullmatch(name):
+    if suffix in _CONFIG_SUFFIXES:
         return Syntax.CONFIG
     if not suffix and path.startswith(("etc/", "run/", "root/.", "var/run/")):
         return Syntax.CONFIG

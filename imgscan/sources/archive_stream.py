@@ -33,6 +33,9 @@ from imgscan.sources.source import LayerVisitor, Opened, Request
 from imgscan.sources.unclaimed import Lost, tell_unreferenced
 from imgscan.tar.reader import MemberStream, TarReader
 
+MAX_BEHIND = 1 << 30
+"""Bytes behind an archive's end that are read, so that whoever writes them may finish; some devices never do."""
+
 
 @dataclass(slots=True)
 class _StreamEntries:
@@ -77,7 +80,9 @@ def read_archive_stream(
             if member.path in entries.blobs:
                 tell_duplicate(entries.problems, member)
             _take(entries, member.path, member.size, data, visitor)
-    plain.drain()
+    if not plain.drain(MAX_BEHIND):
+        message = f"more than {MAX_BEHIND:,} bytes follow the archive's end; they were not read"
+        entries.problems.add("data-after-end", message, Effect.INCOMPLETE)
     if not count:
         raise not_an_archive(reference)
     wrong: list[Problem] = [*entries.problems.all(), *reader.problems, *plain.problems]

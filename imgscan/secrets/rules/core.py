@@ -75,19 +75,33 @@ def width(node: Node) -> tuple[int, int | None]:
     return sum(low for low, _ in widths), sum(highs) if len(highs) == len(widths) else None
 
 
-def check_linear(node: Node) -> None:
-    """PatternError for a pattern on which a backtracking engine could take exponential time."""
+def check_linear(node: Node, most: int = 3) -> None:
+    """PatternError for a pattern on which a backtracking engine could take exponential time.
+
+    `most` long repetitions may follow one another: each is a power of the length of the text.
+    """
     if isinstance(node, Repeat) and (node.high is None or node.high > 4):
         if _wide_inside(node.item) and not _separated(node.item):
             raise PatternError("a repetition within a repetition, without a byte that keeps them apart, is not run", 0)
         if isinstance(_plain(node.item), Choice) and not _disjoint(_plain(node.item)):
             raise PatternError("a repetition of alternatives that begin alike is not run", 0)
     for child in children(node):
-        check_linear(child)
-    if isinstance(node, Sequence):
-        wide = sum(1 for item in node.items if isinstance(_plain(item), Repeat) and _span(_plain(item)) > 256)
-        if wide > 3:
-            raise PatternError("more than three long repetitions in one sequence are not run", 0)
+        check_linear(child, most)
+    if isinstance(node, Sequence) and _in_a_row(node.items) > most:
+        raise PatternError(f"more than {most} long repetitions in one sequence are not run", 0)
+
+
+def _in_a_row(items: SequenceOf[Node]) -> int:
+    """Most long repetitions that no byte keeps apart: `\\d+-\\d+-\\d+` are each by itself."""
+    most = count = 0
+    before: frozenset[int] = frozenset()
+    for item in items:
+        if isinstance(_plain(item), Repeat) and _span(_plain(item)) > 256:
+            count, before = count + 1, alphabet(item)
+            most = max(most, count)
+        elif isinstance(item, Chars) and not item.codes & before:
+            count = 0
+    return most
 
 
 def _plain(node: Node) -> Node:

@@ -204,14 +204,14 @@ class _File:
             raise _Invalid("`regex` is missing")
         return self._pattern(regex, "regex")
 
-    def _pattern(self, text: str, key: str) -> str:
+    def _pattern(self, text: str, key: str, most: int = 3) -> str:
         if text:
             try:
                 tree = parse(text)
             except PatternError as error:
                 raise _Invalid(f"`{key}`: {error}") from error
             try:
-                core.check_linear(tree)
+                core.check_linear(tree, most)
             except PatternError as error:
                 raise _NotRun(f"`{key}`: {str(error).partition(' (character')[0]}") from error
         return text
@@ -307,7 +307,7 @@ class _File:
     def _patterns(self, table: Mapping[str, Any], key: str) -> tuple[str, ...]:
         """Patterns of an allowlist: one that is not run would tell more than asked for, so it is an error."""
         try:
-            return tuple(self._pattern(text, key) for text in self._texts(table, key))
+            return tuple(self._pattern(text, key, most=8) for text in self._texts(table, key))
         except (_Invalid, _NotRun) as error:
             return cast("tuple[str, ...]", self.fail(f"allowlist: {error}"))
 

@@ -116,7 +116,9 @@ def test_what_could_take_for_ever_is_not_run(pattern):
         check_linear(parse(pattern))
 
 
-@pytest.mark.parametrize("pattern", [r"(?:[a-z]+\.)+com", r"(?:a|b|c)*", r"[a-z]{20,}.*x", r"(?:\d{1,3}\.){3}"])
+@pytest.mark.parametrize(
+    "pattern", [r"(?:[a-z]+\.)+com", r"(?:a|b|c)*", r"[a-z]{20,}.*x", r"(?:\d{1,3}\.){3}", r"xox-\d+-\d+-\d+-\w+"]
+)
 def test_what_is_bounded_is_run(pattern):
     check_linear(parse(pattern))
 

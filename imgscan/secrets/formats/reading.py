@@ -98,7 +98,7 @@ def formats_of(path: str) -> list[Format]:
         *_DIRECTORIES.get(directory.rpartition("/")[2], ()),
     ]
     found = dict.fromkeys(each.name for pattern, each in rows if _matches(pattern, path))
-    return [each for each in FORMATS if each.name in found]
+    return [each for each in FORMATS if each.name in found] if found else []
 
 
 def _matches(pattern: str, path: str) -> bool:

@@ -83,10 +83,22 @@ RULES: dict[SensitiveKind, Rule] = {
         ),
         remediation="Add .git to .dockerignore, or clone with --depth 1 and copy the work tree only.",
     ),
+    SensitiveKind.CORE_DUMP: Rule(
+        id="sensitive-file/core-dump",
+        title="Core dump in the image",
+        severity=Severity.MEDIUM,
+        explanation=(
+            "A core dump is the memory of a process that crashed: its environment, its keys, its connections' passwords "
+            f"and its users' data, as they were at that moment. {_LAYERS}"
+        ),
+        remediation="Find out which process wrote it and rotate what it held; switch core dumps off in the build.",
+    ),
 }
 
 # States of the `sensitive` extractor under which a file holds nothing to report.
 _HARMLESS = frozenset({"empty", "nothing", "public"})
+_LOOKS = ("sensitive", "core_dump")
+"""The extractors whose rows are looks at a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +124,7 @@ class SensitiveFileAnalyzer:
     rules: tuple[Rule, ...] = tuple(RULES.values())
     depth = Depth.CONTENT
     detectors: tuple[str, ...] = ()
-    extractors: tuple[str, ...] = ("sensitive", *EXTRACTORS)
+    extractors: tuple[str, ...] = (*_LOOKS, *EXTRACTORS)
 
     def analyze(self, evidence: Evidence) -> Outcome:
         matches = _matches(evidence)
@@ -141,7 +153,7 @@ class SensitiveFileAnalyzer:
 def _looks(evidence: Evidence) -> Iterator[_Look]:
     """What was seen in every version that counts, by path and layer. Equal rewrites of a version are one with it."""
     looks = []
-    for layer, fact in evidence.facts("sensitive"):
+    for layer, fact in (each for name in _LOOKS for each in evidence.facts(name)):
         version = evidence.overlay.version_of(layer, fact.member)
         if version.fate.kind is not FateKind.REWRITTEN:
             looks += [look for look in _read(version, fact) if look.state not in _HARMLESS]
@@ -220,6 +232,8 @@ def _message(look: _Look) -> str:
         return f"{name} sets {_plural(look.count or 0, 'variable')}; no known secret among them"
     if look.kind is SensitiveKind.HISTORY_FILE:
         return f"{name} keeps {_plural(look.count or 0, 'line')} that somebody typed"
+    if look.kind is SensitiveKind.CORE_DUMP:
+        return f"{name} is the memory of a process that crashed"
     if look.kind is SensitiveKind.GIT_REPOSITORY:
         return "a git repository: every version that was ever committed"
     return f"{look.store}: {name} holds credentials"

@@ -16,6 +16,7 @@ class SensitiveKind(StrEnum):
     ENV_FILE = "env-file"
     HISTORY_FILE = "history-file"
     GIT_REPOSITORY = "git-repository"
+    CORE_DUMP = "core-dump"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from imgscan.layers.extractors.accounts import AccountsExtractor
 from imgscan.layers.extractors.apk import ApkExtractor
+from imgscan.layers.extractors.core_dump import CoreDumpExtractor
 from imgscan.layers.extractors.dpkg import DpkgExtractor
 from imgscan.layers.extractors.extractor import Extractor, Row
 from imgscan.layers.extractors.npm_packages import NpmPackagesExtractor
@@ -27,5 +28,6 @@ EXTRACTORS: tuple[Extractor, ...] = (
     PythonPackagesExtractor(),
     NpmPackagesExtractor(),
     SensitiveExtractor(),
+    CoreDumpExtractor(),
     ScriptExtractor(),
 )

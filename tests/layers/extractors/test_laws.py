@@ -37,6 +37,7 @@ PATHS = {
     ],
     "npm_packages": ["usr/local/lib/node_modules/npm/package.json", "usr/lib/node_modules/@scope/x/package.json"],
     "sensitive": ["root/.ssh/id_rsa", "app/.env", "root/.bash_history", "srv/key.jks", "home/a/.aws/credentials"],
+    "core_dump": ["core", "srv/core.123", "var/crash/app.core", "var/lib/systemd/coredump/core.app.1000.12"],
     "script": ["docker-entrypoint.sh", "usr/local/bin/start", "etc/services.d/web/run"],
 }
 LINES = st.lists(

@@ -267,3 +267,10 @@ def test_a_mistyped_archive_is_not_asked_for_in_a_registry(reference, tmp_path, 
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ImageNotFound, match="there is no file"):
         find_source(reference)
+
+
+def test_a_secret_in_a_file_that_is_read_for_facts_stays_out_of_the_cache(options, tmp_path):
+    built = image(layer({"etc/group": f"root:x:0:{TOKEN}\n", "etc/passwd": f"{TOKEN}\n"}), tags=["a:1"])
+    only(docker_archive_legacy(built, tmp_path / "a.tar"), options)
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "cache").rglob("*") if path.is_file())
+    assert TOKEN[5:].encode() not in kept

@@ -30,11 +30,12 @@ from imgscan.layers.matchers.matcher import Matcher
 from imgscan.layers.matching_apart import APART_FROM, MatchingApart, SharedBuffers
 from imgscan.layers.member_digests import MemberDigests, Reopen
 from imgscan.layers.names import find_in_names
+from imgscan.layers.trailing import Trailing
 from imgscan.layers.unpacking import Unpacking
 from imgscan.secrets.detector import Detector, Nominator
 from imgscan.secrets.encodings import encodings
 from imgscan.secrets.formats.reading import format_candidates, wanted
-from imgscan.layers.trailing import Trailing
+from imgscan.secrets.redaction import Redactor
 from imgscan.tar.walker import MemberWalker
 
 SENSITIVE = "sensitive"
@@ -62,7 +63,7 @@ class LayerScanner:
         apart_from: int = APART_FROM,
     ) -> None:
         self.plan = plan
-        self._key = secret_key
+        self.secret_key = secret_key
         self._revealed = revealed
         self._extractors = [extractor for extractor in EXTRACTORS if extractor.name in plan.extractors]
         self._wanted = _alternation(self._extractors)
@@ -120,12 +121,18 @@ class LayerScanner:
         """For one scan of one layer."""
         cap = self.plan.limits.confirmations
         return Confirmation(
-            self._detectors, self._nominators, table, key=self._key, cap=cap, digests=digests, revealed=self._revealed
+            self._detectors,
+            self._nominators,
+            table,
+            key=self.secret_key,
+            cap=cap,
+            digests=digests,
+            revealed=self._revealed,
         )
 
     def find_in_names(self, table: MemberTable, matcher: Matcher) -> Iterator[Match]:
         reveal = self._revealed.__setitem__ if self._revealed is not None else None
-        return find_in_names(table, matcher, self._key, reveal, self.plan.rules)
+        return find_in_names(table, matcher, self.secret_key, reveal, self.plan.rules)
 
     def close(self) -> None:
         """End the matching process, if there is one; scans go on without."""
@@ -354,11 +361,27 @@ class _Run:
             plan=self._scanner.plan.fingerprint,
             members=self._walker.table,
             matches=matches,
-            facts=tuple(self._facts),
+            facts=_without_secrets(self._facts, matches, self._scanner.secret_key),
             digests=self._digests.result(self._stream.size),
             coverage=replace(coverage, inner=inner.coverage),
             problems=(*problems, *more),
         )
+
+
+def _without_secrets(facts: Sequence[Fact], matches: Sequence[Match], key: bytes) -> tuple[Fact, ...]:
+    """The facts, without what was found to be a secret in the member they are of: a group's name may be anything."""
+    found: dict[int, list[tuple[int, bytes]]] = {}
+    for match in matches:
+        found.setdefault(match.member, []).append((match.length, match.key))
+    clean = []
+    for fact in facts:
+        if fact.member in found:
+            redact = Redactor(hmac_key=key, keys=found[fact.member])
+            rows = tuple(tuple(redact(cell) if isinstance(cell, str) else cell for cell in row) for row in fact.rows)
+            clean.append(replace(fact, rows=rows))
+        else:
+            clean.append(fact)
+    return tuple(clean)
 
 
 def _coverage(table: MemberTable, cut: int, depth: Depth) -> Coverage:

@@ -88,7 +88,7 @@ RULES: dict[SensitiveKind, Rule] = {
         title="Core dump in the image",
         severity=Severity.MEDIUM,
         explanation=(
-            "A core dump is the memory of a process that crashed: its environment, its keys, its connections' passwords "
+            "A core dump is the memory of a process that crashed: its environment, its keys, its passwords "
             f"and its users' data, as they were at that moment. {_LAYERS}"
         ),
         remediation="Find out which process wrote it and rotate what it held; switch core dumps off in the build.",

@@ -56,6 +56,7 @@ class Wishes:
             fail_on=parse_fail_on(self.fail_on),
             families=parse_families(self.families),
             trust_packages=parse_trust(self.trust_packages),
+            show_suppressed=self.show_suppressed,
         )
 
     def completeness(self) -> Completeness:

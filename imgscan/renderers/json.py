@@ -119,6 +119,7 @@ def _failure(failure: Failure) -> Document:
 def _report(report: Report, options: RenderOptions) -> Document:
     return {
         "image": _image(report.image),
+        "scope": {"depth": options.depth.name.lower(), "families": sorted(options.families)},
         "summary": _summary(report.summary),
         "verdict": {
             "failed": report.verdict.failed,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from imgscan.evidence import Validation
 from imgscan.secrets.detector import Candidate, Nominator, Window
 from imgscan.secrets.formats.docker import registry_logins
-from imgscan.secrets.formats.format import Format, Leaf, from_base64, printable, secret, text_of
+from imgscan.secrets.formats.format import Format, Leaf, from_base64, secret, text_of
 from imgscan.secrets.formats.json_text import json_leaves
 from imgscan.secrets.formats.yaml_text import yaml_leaves
 
@@ -124,6 +124,6 @@ def _value(text: str, leaf: Leaf, name: str, *, encoded: bool) -> Iterator[Candi
             secret(text, "private-key", value, leaf.start, leaf.end, name=name), validation=Validation.STRUCTURE_OK
         )
         return
-    if leaf.key in ("username", "user", "namespace") or (encoded and not printable(value) and leaf.key == "release"):
-        return
+    if leaf.key in ("username", "user", "namespace") or (leaf.key == "release" and value.startswith("H4sI")):
+        return  # a Helm release is a compressed archive, which is opened as such
     yield secret(text, "kubernetes-secret", value, leaf.start, leaf.end, name=name, key=leaf.key)

@@ -197,3 +197,16 @@ def test_a_member_that_spans_blocks_is_read_whole(tmp_path, options):
     whole = scanner.scan(io.BytesIO(built.tar))
     assert [match.member for match in whole.matches] == [1, 1, 1, 2]
     assert scanner.scan(io.BytesIO(built.tar), block_size=512) == whole
+
+
+def test_values_are_shown_decoded_on_request(tmp_path, options):
+    sample = next(sample for sample in SAMPLES if sample.format == "docker-config")
+    report = inspected(tmp_path, replace(options, show_secrets=True), layer({sample.path: sample.text}))
+    assert [each.secret.value for each in report.verdict.open if each.secret] == [PASSWORD]
+
+
+def test_a_helm_release_is_an_archive_not_a_value(tmp_path, options):
+    inner = gzip.compress(f"db:\n  password: {OTHER}\n".encode(), mtime=0)
+    text = f"kind: Secret\nmetadata:\n  name: sh.helm.release.v1.shop.v1\ndata:\n  release: {b64(b64(inner))}\n"
+    report = inspected(tmp_path, options, layer({"srv/release.yaml": text}))
+    assert "kubernetes-secret" not in [kind for kind, _, _ in secrets(report, "srv/release.yaml")]

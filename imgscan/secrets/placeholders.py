@@ -90,7 +90,9 @@ _TEXTUAL = (
     ),
     ("repeated", _shape(r"(.)\1*")),
     ("mask", _shape(r"[xX*.•_\-#?0 ]+")),
-    ("ellipsis", _shape(r"\.{2,}.*", r".*\.{3}.*", r".*…")),
+    ("ellipsis", _shape(r"\.{2,}.*", r".*\.{3}.*", r".*…", r".*\xe2\x80\xa6")),  # the last as windows have it
+    # What package.json and lock files say of a package called `password`.
+    ("version", _shape(r"[~^]\d+(?:\.[\dx*]+){0,2}(?:[-+][\w.+-]*)?", r"(?:workspace|npm|link):[\w@/^~*.-]*")),
     (
         "told to change",
         _shape(rf"(?:please[-_ ]?)?(?:{'|'.join(_ASKS)})(?:[-_ ]?(?:{'|'.join(_ASKED)}))+"),
@@ -227,7 +229,7 @@ _TOKEN_DUMMY = re.compile(
 
 
 # Tokens of letters alone (`hf_` and 34 of them) have capitals in their midst.
-_WORDS_ALONE = re.compile(r"(?:[A-Z]?[a-z]+|[A-Z]+)(?:[-_](?:[A-Z]?[a-z]+|[A-Z]+))+")
+_WORDS_ALONE = re.compile(r"(?:[A-Z]?[a-z]+|[a-z]*[A-Z]+)(?:[-_](?:[A-Z]?[a-z]+|[a-z]*[A-Z]+))+")
 _LONG_TOKEN = 36
 # `isTypeArgumentOrParameterOrAssertionContext`: of random base62 tokens of 20 characters 5 in 10,000 read like that.
 _CAMEL_CASE = re.compile(r"(?=.{20})[A-Za-z]?[a-z]+(?:[A-Z][a-z]+)+")

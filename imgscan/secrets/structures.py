@@ -78,7 +78,7 @@ class MorePrivateKeysDetector:
 
 
 _URL = re.compile(
-    r"://(?P<user>[^\s/?#@:'\"<>]{0,100}):(?P<value>[^\s/?#@]{1,128})@(?=(?P<host>[\w\[$%{*.-]{1,64})|\Z)"
+    r"://(?P<user>[^\s/?#@:'\"<>]{0,100}):(?P<value>[^\s/?#@\x00-\x1f\x7f]{1,128})@(?=(?P<host>[\w\[$%{*.-]{1,64})|\Z)"
 )
 _USERS_OF_EXAMPLES = words(
     """

@@ -72,3 +72,18 @@ def test_a_placeholder_inside_a_longer_value_does_not_hide_it(word, number):
 def test_shapes_are_only_tried_on_short_values(part):
     assert placeholders.reason(part * (placeholders.LONGEST + 1)) == ""
     placeholders.reason((part * placeholders.LONGEST)[: placeholders.LONGEST - 1] + "!")
+
+
+def test_tokens_of_letters_alone_are_no_words():
+    assert not placeholders.token_reason("hf_" + "XnnHulEodCIumrQYMmIMlCoAXZglhRqSLN")
+    assert placeholders.token_reason("ghs_integrity_apCOMPILE_PDB_NAMEWIN_EXECUTABLE")
+    assert placeholders.token_reason("isTypeArgumentOrParameterOrAssertionContext")
+
+
+@pytest.mark.parametrize("value", ["^4.0.23", "~1.2", "workspace:*", "key_1234\xe2\x80\xa6"])
+def test_versions_of_packages_and_cut_values_stand_for_a_secret(value):
+    assert placeholders.reason(value)
+
+
+def test_a_number_alone_is_no_version_range():
+    assert not placeholders.reason("4.0.23-prod")

@@ -133,7 +133,6 @@ _OF_CODE: tuple[Kind, ...] = (
 )
 
 
-
 def _of_file(
     kind: str, title: str, change: str, severity: Literal["critical", "high", "medium", "low"] = "high"
 ) -> Kind:

@@ -21,6 +21,6 @@ def test_a_password_in_exec_form_is_one_secret_in_history_and_config(tmp_path):
 
 def test_settings_are_read_as_such_in_copies_of_their_files_too(tmp_path):
     names = ("app/.env~", "app/env.bak", "app/dotenv", "app/.env.old", "etc/default/app", "app/prod.env.save")
-    built = image(layer({name: f"DATABASE_PASSWORD={PASSWORD}\n" for name in names}), tags=["a:1"])
+    built = image(layer(dict.fromkeys(names, f"DATABASE_PASSWORD={PASSWORD}\n")), tags=["a:1"])
     (report,) = inspect_image(str(docker_archive_legacy(built, tmp_path / "a.tar")), Options())
     assert {f.location.path for f in report.verdict.open if f.secret} == set(names)

@@ -107,6 +107,8 @@ class PluginDetector:
         suppressed = PLACEHOLDER if placeholders.token_reason(value) else ""
         if not suppressed and self.loose and embedded(line, low, high):
             suppressed = EMBEDDED
+        if self.kind == "basic-auth" and min(value, default=" ") < " ":  # no URL has controls: a binary's bytes
+            suppressed = suppressed or EMBEDDED
         return Candidate(
             kind=self.kind,
             start=low + offset,

@@ -171,6 +171,7 @@ def test_encrypted_keys_are_told_apart():
         'API_KEY: "this-will-ordinarily-be-detected-by-a-plugin"',
         'SecretRef`json:"secretRef,omitempty"`',
         'SecretAprotobuf:"bytes,2,opt,name=Secret,proto3"',
+        "http://user:69g" + "\0" * 5 + "@host/x",
     ],
 )
 def test_strings_of_binaries_that_only_look_like_secrets_do_not_count(text):

@@ -98,7 +98,7 @@ def tarinfos(draw: st.DrawFn) -> tuple[tarfile.TarInfo, bytes]:
 @given(
     st.lists(tarinfos(), max_size=5),
     st.sampled_from([tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]),
-    st.integers(0, 2**60),
+    st.integers(0, 2**53),  # the standard library reads times as floats
     XATTRS,
     st.sampled_from([512, 1024, 1 << 20]),
 )

@@ -293,7 +293,7 @@ def test_where_the_source_of_bytecode_is(path: str, source: str):
 
 def test_indexes_of_distributions_are_set_aside_and_others_are_not(inspect):
     lists = "var/lib/apt/lists/{}_dists_bookworm_main_binary-amd64_Packages"
-    public, private = lists.format("deb.debian.org_debian"), lists.format("apt.corp.example_debian.org_x")
+    public, private = lists.format("mirror.debian.org_debian"), lists.format("apt.corp.example_debian.org_x")
     report = inspect({public: KEY, private: KEY})
     assert [finding.location.path for finding in report.verdict.open] == [private]
     assert told(report)[1] == [("package-owned", "apt's index of debian.org")]

@@ -20,6 +20,8 @@ log: {level: error}
 storage: {filesystem: {rootdirectory: /var/lib/registry}}
 http: {addr: ":5000"}
 """
+CONTENT = 600_000
+"""Bytes of a pushed image's one file; they do not compress, and configs and manifests are far smaller."""
 LOGIN = "auth: {htpasswd: {realm: test, path: /etc/htpasswd}}\n"
 HTPASSWD = "somebody:$2b$05$abcdefghijklmnopqrstuudLYPY/O3Omal5/C.k5.n2dNOG5VmjFK\n"
 
@@ -34,7 +36,7 @@ class Registry:
 
     def push(self, name: str, label: str) -> str:
         """Push an image that no engine has seen, and remove it from the engine; the reference to pull it by."""
-        content = f"{name}: {secrets.token_hex(8)}\n".encode() + secrets.token_bytes(600_000)
+        content = f"{name}: {secrets.token_hex(8)}\n".encode() + secrets.token_bytes(CONTENT)
         built = self.engine.build(name, f"FROM scratch\nLABEL {label}=1\nCOPY file /file\n", {"file": content})
         target = f"{self.address}/imgscan-test/{name}"
         api = self.engine.client.api
@@ -45,10 +47,13 @@ class Registry:
         api.remove_image(built)
         return f"{target}:latest"
 
-    def lose_a_layer(self) -> None:
-        """Delete the largest blob there is, so that a pull fails after it began."""
+    def lose_the_layers(self) -> None:
+        """Delete the layers of all images pushed so far, so that a pull fails after it began."""
         blobs = self.storage.glob("docker/registry/v2/blobs/sha256/*/*/data")
-        max(blobs, key=lambda blob: blob.stat().st_size).unlink()
+        layers = [blob for blob in blobs if blob.stat().st_size > CONTENT // 2]
+        assert layers
+        for layer in layers:
+            layer.unlink()
 
 
 @contextmanager

@@ -305,7 +305,7 @@ def test_an_image_that_is_only_in_a_registry_is_pulled_and_its_progress_told(reg
 def test_an_error_in_the_stream_of_a_pull_is_an_error(registry, engine):
     """A registry that lost a layer: the engine has sent its good status line long before it finds out."""
     target = registry.push("broken", LABEL)
-    registry.lose_a_layer()
+    registry.lose_the_layers()
     with pytest.raises(SourceError) as caught:
         opened(engine.host, target)
     assert "pulling it failed" in caught.value.message

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from imgscan.evidence import RuleSource
+from imgscan.evidence import Match, RuleSource
 from imgscan.report import AddedBy, Family, Finding, Location, Rule, SecretSighting, Severity, Suppressed
 from imgscan.secrets.detector import Candidate
 from imgscan.secrets.kinds import Kind, Precision, kind_of, kinds
@@ -148,6 +148,22 @@ class Sightings:
                 remediation=remedy(self.family, candidate.kind, rules=self.rules),
             )
             yield finding, candidate
+
+
+def sighting_of(
+    match: Match, rules: tuple[RuleSource, ...], state: str = "present", readable: bool | None = None
+) -> SecretSighting:
+    """A match as findings tell it; `state` is that of the file version it is in."""
+    return SecretSighting(
+        kind=kind_of(match.rule, rules).title,
+        redacted=match.redacted,
+        key=match.key,
+        name=match.name,
+        validation=match.validation,
+        companion=match.companion,
+        state=state,
+        readable_by_user=readable,
+    )
 
 
 def message(secret: SecretSighting, where: str) -> str:

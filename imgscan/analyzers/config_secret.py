@@ -6,11 +6,10 @@ import shlex
 from collections.abc import Iterator
 
 from imgscan.analyzers.analyzer import Evidence, Outcome
-from imgscan.credentials import Sightings, message, remedy, secret_rule, secret_rules
+from imgscan.credentials import Sightings, message, remedy, secret_rule, secret_rules, sighting_of
 from imgscan.evidence import Depth, Match, Part
 from imgscan.image.image import ImageConfig
-from imgscan.report import Family, Finding, Location, LocationKind, Rule, SecretSighting, Suppressed
-from imgscan.secrets.kinds import kind_of
+from imgscan.report import Family, Finding, Location, LocationKind, Rule, Suppressed
 from imgscan.secrets.strings import TextKind, find_in_assignment, find_in_text
 
 
@@ -52,15 +51,7 @@ def _in_member(evidence: Evidence, layer: int, match: Match) -> Finding:
     version = evidence.overlay.version_of(layer, match.member)
     rule = secret_rule(Family.CONFIG_SECRET, match.rule, evidence.rules)
     fate = evidence.fate_of(version)
-    secret = SecretSighting(
-        kind=kind_of(match.rule, evidence.rules).title,
-        redacted=match.redacted,
-        key=match.key,
-        name=match.name,
-        validation=match.validation,
-        companion=match.companion,
-        state=fate.state,
-    )
+    secret = sighting_of(match, evidence.rules, fate.state)
     return Finding(
         rule=rule,
         location=Location(LocationKind.FILE, path=version.path, layer=layer, name=match.name),

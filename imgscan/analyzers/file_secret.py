@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from imgscan.accounts import effective_user, may_read
 from imgscan.analyzers.analyzer import Evidence, Outcome
-from imgscan.credentials import message, remedy, secret_rule, secret_rules
+from imgscan.credentials import message, remedy, secret_rule, secret_rules, sighting_of
 from imgscan.evidence import Confidence, Depth, Match, MemberKind, Part, Validation, decode
 from imgscan.overlay import FateKind, FileVersion
 from imgscan.ownership import EXTRACTORS, Owner, Ownership, Standing
@@ -20,10 +20,9 @@ from imgscan.report import (
     Location,
     LocationKind,
     Rule,
-    SecretSighting,
     Suppressed,
 )
-from imgscan.secrets.kinds import Precision, kind_of, precision_of
+from imgscan.secrets.kinds import Precision, precision_of
 from imgscan.vendored import VendoredTrees
 
 _MARKERS = frozenset({MemberKind.WHITEOUT, MemberKind.OPAQUE_WHITEOUT, MemberKind.ANOMALY})
@@ -139,16 +138,7 @@ def _finding(
     layer = version.layer if match.suppressed else evidence.overlay.origin_of(version.layer, match.member)[0]
     step = evidence.step(layer)
     rule = secret_rule(Family.FILE_SECRET, match.rule, evidence.rules)
-    secret = SecretSighting(
-        kind=kind_of(match.rule, evidence.rules).title,
-        redacted=match.redacted,
-        key=match.key,
-        name=match.name,
-        validation=match.validation,
-        companion=match.companion,
-        state=fate.state,
-        readable_by_user=readable,
-    )
+    secret = sighting_of(match, evidence.rules, fate.state, readable)
     return Finding(
         rule=rule,
         location=Location(
@@ -196,14 +186,7 @@ def _outside_of_files(evidence: Evidence) -> Iterator[tuple[Finding, Match]]:
 
 def _loose(evidence: Evidence, match: Match, place: Location, where: str, advice: str) -> Finding:
     rule = secret_rule(Family.FILE_SECRET, match.rule, evidence.rules)
-    secret = SecretSighting(
-        kind=kind_of(match.rule, evidence.rules).title,
-        redacted=match.redacted,
-        key=match.key,
-        name=match.name,
-        validation=match.validation,
-        companion=match.companion,
-    )
+    secret = sighting_of(match, evidence.rules)
     general = remedy(Family.FILE_SECRET, match.rule, "", evidence.rules).partition(" Then keep it out")[0]
     return Finding(
         rule=rule,

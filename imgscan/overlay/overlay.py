@@ -143,15 +143,25 @@ class Overlay:
 
     def dead_bytes(self) -> int:
         """Bytes of file contents no longer reachable in the final file system, hard links counted once."""
-        total = 0
-        for layer, table in enumerate(self._stack.tables):
-            base = self._stack.bases[layer]
-            for index, kind in enumerate(table.kinds):
-                if kind == MemberKind.FILE and table.sizes[index] and self._fates[base + index] != 0:
-                    fate = self._stack.hard_linked.get(base + index)
-                    if fate is None or fate.kind is not FateKind.PRESENT:
-                        total += table.sizes[index]
-        return total
+        return sum(self._stack.tables[layer].sizes[member] for layer, member, _ in self.dead_contents())
+
+    def dead_contents(self) -> Iterator[tuple[int, int, Fate]]:
+        """(layer, member, fate) of each file whose bytes no name in the final file system leads to, base first.
+
+        Equal bytes that a later layer has again are among them, as REWRITTEN: they are stored twice. Empty files are
+        not. Cheap for what is alive: 0.1 us a member.
+        """
+        stack = self._stack
+        for layer, table in enumerate(stack.tables):
+            base = stack.bases[layer]
+            fates = stack.fates[base : base + len(table)]
+            if not any(fates):
+                continue
+            for index, (kind, size, dead) in enumerate(zip(table.kinds, table.sizes, fates, strict=True)):
+                if dead and size and kind == MemberKind.FILE:
+                    fate = stack.hard_linked.get(base + index) or stack.fate(base + index)
+                    if fate.kind is not FateKind.PRESENT:
+                        yield layer, index, fate
 
     def origin_of(self, layer: int, member: int) -> tuple[int, int]:
         """The first of the run of equal-bytes rewrites that ends in a version: who really brought the bytes."""

@@ -123,6 +123,8 @@ class ScanPlan:
     code: str = ""
     rules: tuple[RuleSource, ...] = ()
     """Files of rules beside our own."""
+    digests: bool = False
+    """Whether the sha256 of every regular file is wanted."""
 
     @property
     def fingerprint(self) -> str:
@@ -135,6 +137,7 @@ class ScanPlan:
             "entropy": self.entropy,
             "limits": [getattr(self.limits, name) for name in Limits.__slots__],
             "rules": [source.text for source in self.rules],
+            "digests": self.digests,
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -263,7 +266,7 @@ class Member:
     xattrs: tuple[tuple[str, bytes], ...]
     data_offset: int
     checksum: int
-    """64-bit xxh3 of a regular file's bytes, 0 where the plan did not ask for bytes; tells an equal rewrite."""
+    """64-bit xxh3 of a regular file's bytes, 0 for what has none; tells an equal rewrite."""
     raw_name: str
 
 
@@ -285,6 +288,7 @@ class MemberTable:
         "name_ends",
         "names",
         "raw_names",
+        "sha256s",
         "sizes",
         "uids",
         "xattrs",
@@ -305,6 +309,8 @@ class MemberTable:
         self.link_ends = array("Q")
         self.xattrs: dict[int, tuple[tuple[str, bytes], ...]] = {}
         self.raw_names: dict[int, bytes] = {}
+        self.sha256s = bytearray()
+        """32 bytes a member, zeros for what is no regular file or was not read whole; empty where no plan asked."""
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -316,6 +322,11 @@ class MemberTable:
     def linkname(self, index: int) -> bytes:
         """The link target of member `index` as stored; empty where it is no link."""
         return bytes(self.links[self.link_ends[index - 1] if index else 0 : self.link_ends[index]])
+
+    def sha256(self, index: int) -> bytes:
+        """The digest of a regular file's bytes; empty where it was not asked for, or is not known."""
+        digest = bytes(self.sha256s[32 * index : 32 * index + 32])
+        return digest if any(digest) else b""
 
     def __getitem__(self, index: int) -> Member:
         path = decode(self.path(index))

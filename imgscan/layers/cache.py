@@ -242,7 +242,7 @@ def _parts(scan: LayerScan) -> list[bytes | memoryview]:
     columns: list[tuple[str, str, memoryview]] = [
         (name, getattr(table, name).typecode, _bytes_of(getattr(table, name))) for name in _COLUMNS
     ]
-    columns += [("names", "", memoryview(table.names)), ("links", "", memoryview(table.links))]
+    columns += [(name, "", memoryview(getattr(table, name))) for name in ("names", "links", "sha256s")]
     head = {
         "byteorder": sys.byteorder,
         "columns": [(name, code, len(data)) for name, code, data in columns],

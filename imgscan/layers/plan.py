@@ -15,9 +15,15 @@ _SOURCES = (".py", ".txt", ".toml", ".json")  # code, and the lists and rules it
 
 
 def make_plan(
-    depth: Depth, extractors: Iterable[str], *, secrets: bool, entropy: bool, rules: tuple[RuleSource, ...] = ()
+    depth: Depth,
+    extractors: Iterable[str],
+    *,
+    secrets: bool,
+    entropy: bool,
+    rules: tuple[RuleSource, ...] = (),
+    digests: bool = False,
 ) -> ScanPlan:
-    """The plan for a depth, the names of extractors, and whether contents are searched for secrets."""
+    """The plan for a depth, the names of extractors, and whether contents are searched for secrets, or digested."""
     patterns: tuple[str, ...] = ()
     if secrets and depth is Depth.CONTENT:
         patterns = ("builtin", f"detect-secrets@{version('detect-secrets')}")
@@ -28,6 +34,7 @@ def make_plan(
         entropy=entropy,
         code=code_identity(),
         rules=rules if patterns else (),
+        digests=digests,
     )
 
 

@@ -231,7 +231,7 @@ class _Run:
         self._problems: list[Problem] = []
         self._walker = MemberWalker(
             limits,
-            checksums=scanner.plan.depth is Depth.CONTENT,
+            digests=scanner.plan.digests,
             wants=scanner.wants if scanner.plan.extractors or scanner.plan.patterns else None,
             capture=self._extract,
         )

@@ -6,6 +6,7 @@ layer of 80,000 members: about 3 us a member, checksum of the header included (s
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -54,6 +55,7 @@ class _Open:
     index: int
     end: int
     hasher: xxh3_64 | None
+    digest: hashlib._Hash | None
     capture: bytearray | None
 
 
@@ -62,7 +64,8 @@ class MemberWalker:
 
     `wants` is asked with a member's path and size whether its content is to be handed to `capture`; more than
     `limits.extract_bytes` is a problem.
-    With `checksums` the bytes of regular files are digested, so that equal rewrites can be told.
+    With `checksums` the bytes of regular files are digested, so that equal rewrites can be told; with `digests` by
+    sha256 as well, at 1.2 to 1.7 GB/s and 1.2 us a file.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class MemberWalker:
         limits: Limits,
         *,
         checksums: bool = True,
+        digests: bool = False,
         wants: Callable[[bytes, int], bool] | None = None,
         capture: Capture | None = None,
     ) -> None:
@@ -82,6 +86,7 @@ class MemberWalker:
         """The walk stopped before the end: what follows is not accounted for."""
         self._limits = limits
         self._checksums = checksums
+        self._no_digest = bytes(32) if digests else b""
         self._wants = wants
         self._capture = capture
         self._at = 0  # offset of the next header
@@ -272,6 +277,7 @@ class MemberWalker:
         table.mtimes.append(mtime)
         table.data_offsets.append(self._at)
         table.checksums.append(0)
+        table.sha256s += self._no_digest
         table.names += path
         table.name_ends.append(len(table.names))
         table.links += link
@@ -295,6 +301,8 @@ class MemberWalker:
         table.data_offsets[index] = start
         if size == 0:
             if table.kinds[index] == MemberKind.FILE:
+                if self._no_digest:
+                    self._set_digest(index, hashlib.sha256())
                 self._hand_over(index, b"")
             return
         stop = start + size
@@ -313,11 +321,14 @@ class MemberWalker:
             data = block[start - offset : stop - offset]
             if self._checksums and regular:
                 table.checksums[index] = xxh3_64_intdigest(data) or 1
+                if self._no_digest:
+                    self._set_digest(index, hashlib.sha256(data))
             if wanted and self._capture is not None:
                 self._capture(index, bytes(data))
             return
         hasher = xxh3_64() if self._checksums and regular else None
-        self._open = _Open(index, stop, hasher, bytearray() if wanted else None)
+        digest = hashlib.sha256() if hasher is not None and self._no_digest else None
+        self._open = _Open(index, stop, hasher, digest, bytearray() if wanted else None)
         self._continue_member(block, offset, end)
 
     def _hand_over(self, index: int, data: bytes) -> None:
@@ -331,6 +342,8 @@ class MemberWalker:
         data = block[start - offset : min(member.end, end) - offset]
         if member.hasher is not None:
             member.hasher.update(data)
+        if member.digest is not None:
+            member.digest.update(data)
         if member.capture is not None:
             member.capture += data
         if member.end <= end:
@@ -342,8 +355,13 @@ class MemberWalker:
             return
         if member.hasher is not None:
             self.table.checksums[member.index] = member.hasher.intdigest() or 1
+        if member.digest is not None and self._seen >= member.end:
+            self._set_digest(member.index, member.digest)
         if member.capture is not None and self._capture is not None and self._seen >= member.end:
             self._capture(member.index, bytes(member.capture))
+
+    def _set_digest(self, index: int, digest: hashlib._Hash) -> None:
+        self.table.sha256s[32 * index : 32 * index + 32] = digest.digest()
 
     def _open_header(self, kind: bytes, size: int) -> None:
         if not self._headers.admit(size):

@@ -2,47 +2,35 @@
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from secrets import token_bytes
 
 from imgscan.accounts import effective_user
 from imgscan.analyzers.analyzer import Analyzer, Evidence, Outcome
+from imgscan.base_image import BaseImage
 from imgscan.context_leftovers import leftovers
 from imgscan.errors import Effect, Problem
 from imgscan.evidence import InnerCoverage, Skip
 from imgscan.image.image import Healthcheck
 from imgscan.report import (
-    AddedBy,
     CoverageLedger,
     Family,
     Finding,
-    FindingFate,
-    Location,
+    Origin,
     Policy,
     Report,
-    SecretSighting,
     Severity,
     Summary,
     Tool,
     Verdict,
 )
 from imgscan.report.finding import replaced
-from imgscan.report.report import HistoryRow, ImageRow, LayerRow
+from imgscan.report.report import BaseRow, HistoryRow, ImageRow, LayerRow
+from imgscan.report_redaction import ReportRedaction, SecretGroups
 from imgscan.secrets.redaction import Redactor
 
-_ALIVE = ("present", "rewritten", "overwritten", "deleted")
-"""States of a sighting, the most alive first."""
-_PLACES = {
-    Family.FILE_SECRET: "a file",
-    Family.ENV_SECRET: "ENV",
-    Family.HISTORY_SECRET: "the build history",
-    Family.LABEL_SECRET: "a label",
-    Family.CONFIG_SECRET: "the image's metadata",
-    Family.ATTESTATION_SECRET: "an attestation",
-}
 _FAMILIES = {family: order for order, family in enumerate(Family)}
 
 
@@ -59,24 +47,25 @@ def judge(
     """
     evidence = replace(evidence, policy=policy)
     outcomes = [analyzer.analyze(evidence) for analyzer in analyzers]
-    findings = [finding for outcome in outcomes for finding in _wanted(outcome.findings, policy)]
+    placed = _Placing(evidence.base, policy)
+    findings = [finding for outcome in outcomes for finding in placed.wanted(outcome.findings)]
     suppressed = [
-        item
+        replaced(item, finding=finding)
         for outcome in outcomes
         for item in outcome.suppressed
-        if not policy.families or item.finding.rule.family in policy.families
+        for finding in placed.wanted([item.finding])
     ]
     findings = _numbered(findings)
     values = {**(revealed or {}), **{key: value for outcome in outcomes for key, value in outcome.secrets}}
-    group = _Secrets(findings, key or token_bytes(32), values if revealed is not None else None)
-    redact = _Redaction(_redactor(evidence, outcomes))
+    group = SecretGroups(findings, key or token_bytes(32), values if revealed is not None else None)
+    redact = ReportRedaction(_redactor(evidence, outcomes))
     opened = sorted((redact.finding(finding, group) for finding in findings), key=_report_order)
     set_aside = [
         replaced(item, finding=redact.finding(finding, group))
         for item, finding in zip(suppressed, _numbered([item.finding for item in suppressed]), strict=True)
     ]
     set_aside.sort(key=lambda item: (item.reason, _report_order(item.finding)))
-    tools = tuple(redact.tool(tool) for outcome in outcomes for tool in outcome.tools)
+    tools = tuple(redact.tool(tool) for outcome in outcomes for tool in placed.tools(outcome.tools))
     problems = (*evidence.image.problems, *(problem for outcome in outcomes for problem in outcome.problems))
     return Report(
         image=redact.image(_image_row(evidence)),
@@ -99,8 +88,34 @@ def _unlisted(outcomes: Iterable[Outcome]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(counts.items()))
 
 
-def _wanted(findings: Iterable[Finding], policy: Policy) -> Iterable[Finding]:
-    return (finding for finding in findings if not policy.families or finding.rule.family in policy.families)
+class _Placing:
+    """Says of findings and tools whether they are the base image's, and leaves out what the policy does not ask for."""
+
+    def __init__(self, base: BaseImage | None, policy: Policy) -> None:
+        self._base = base
+        self._families = policy.families
+        self._only = policy.only
+
+    def wanted(self, findings: Iterable[Finding]) -> Iterator[Finding]:
+        for finding in findings:
+            if self._families and finding.rule.family not in self._families:
+                continue
+            origin = finding.origin
+            if self._base is not None and origin is Origin.UNKNOWN:
+                by, place = finding.added_by, finding.location
+                layer = by.layer if by is not None else place.layer
+                origin = self._base.origin_of(layer, by.history if by is not None else place.history)
+            if self._asked(origin):
+                yield finding if origin is finding.origin else replaced(finding, origin=origin)
+
+    def tools(self, tools: Iterable[Tool]) -> Iterator[Tool]:
+        for tool in tools:
+            origin = self._base.origin_of(tool.layer, None) if self._base is not None else tool.origin
+            if self._asked(origin):
+                yield replace(tool, origin=origin)
+
+    def _asked(self, origin: Origin) -> bool:
+        return self._only is None or (origin is Origin.BASE) == (self._only is Origin.BASE)
 
 
 def _failed(findings: Iterable[Finding], policy: Policy) -> bool:
@@ -140,55 +155,6 @@ def _numbered(findings: Sequence[Finding]) -> list[Finding]:
     return numbered
 
 
-class _Secrets:
-    """Equal secrets of one report: their ids, how often each was seen, and the most alive sighting's state."""
-
-    def __init__(self, findings: Sequence[Finding], key: bytes, values: Mapping[bytes, str] | None) -> None:
-        self._key = key
-        self._values = values
-        self._seen: dict[bytes, int] = {}
-        self._state: dict[bytes, str] = {}
-        self._families: dict[bytes, set[Family]] = {}
-        for finding in findings:
-            secret = finding.secret
-            if secret is not None:
-                self._seen[secret.key] = self._seen.get(secret.key, 0) + 1
-                self._families.setdefault(secret.key, set()).add(finding.rule.family)
-                known = self._state.get(secret.key, secret.state)
-                self._state[secret.key] = min(known, secret.state, key=_ALIVE.index)
-
-    @property
-    def count(self) -> int:
-        return len(self._seen)
-
-    @property
-    def deleted(self) -> int:
-        """Secrets without a live sighting."""
-        return sum(state not in ("present", "rewritten") for state in self._state.values())
-
-    def elsewhere(self, secret: SecretSighting) -> str:
-        """What to add to the advice where the value is in places of several kinds."""
-        families = self._families.get(secret.key, ())
-        if len(families) < 2:
-            return ""
-        named = [words for family, words in _PLACES.items() if family in families]
-        return f" The same value is in {', '.join(named[:-1])} and {named[-1]}: removing one is not enough."
-
-    def told(self, secret: SecretSighting, name: str | None) -> SecretSighting:
-        """The sighting as the report tells it, under a redacted `name`."""
-        # The report's own key comes last: without it, an id says nothing of a weak secret.
-        identity = hmac.digest(self._key, secret.key, "sha256")[:12].hex()
-        state = self._state.get(secret.key, secret.state)
-        return replaced(
-            secret,
-            name=name,
-            id=identity,
-            sightings=self._seen.get(secret.key, 1),
-            state="present" if state == "rewritten" else state,
-            value=self._values.get(secret.key) if self._values is not None else None,
-        )
-
-
 def _redactor(evidence: Evidence, outcomes: Sequence[Outcome]) -> Redactor:
     return Redactor(
         plain=[value for outcome in outcomes for _, value in outcome.secrets],
@@ -201,87 +167,6 @@ def _redactor(evidence: Evidence, outcomes: Sequence[Outcome]) -> Redactor:
             for known in (match.spellings or ((match.length, match.key),))
         },
     )
-
-
-class _Redaction:
-    """Keeps every string of a report free of every secret that the run found. Equal strings are searched once."""
-
-    def __init__(self, redactor: Redactor) -> None:
-        self._redactor = redactor
-        self._known: dict[str, str] = {}
-        self._fates: dict[FindingFate, FindingFate] = {}
-        self._added: dict[AddedBy, AddedBy] = {}
-
-    def text(self, text: str) -> str:
-        redacted = self._known.get(text)
-        if redacted is None:
-            redacted = self._known[text] = self._redactor(text)
-        return redacted
-
-    def optional(self, text: str | None) -> str | None:
-        return self.text(text) if text is not None else None
-
-    def finding(self, finding: Finding, secrets: _Secrets) -> Finding:
-        fate, added, secret = finding.fate, finding.added_by, finding.secret
-        return replaced(
-            finding,
-            message=self._message(finding),
-            location=self._location(finding.location),
-            fate=self._fate(fate) if fate is not None else None,
-            added_by=self._added_by(added) if added is not None else None,
-            secret=secrets.told(secret, self.optional(secret.name)) if secret is not None else None,
-            remediation=finding.remediation + (secrets.elsewhere(secret) if secret is not None else ""),
-        )
-
-    def _location(self, place: Location) -> Location:
-        old = (place.path, place.inner_path, place.pointer, place.name)
-        new = tuple(self.optional(text) for text in old)
-        return place if new == old else replace(place, path=new[0], inner_path=new[1], pointer=new[2], name=new[3])
-
-    def _fate(self, fate: FindingFate) -> FindingFate:
-        if fate not in self._fates:
-            self._fates[fate] = replace(fate, instruction=self.optional(fate.instruction))
-        return self._fates[fate]
-
-    def _added_by(self, added: AddedBy) -> AddedBy:
-        if added not in self._added:
-            self._added[added] = replace(added, instruction=self.optional(added.instruction))
-        return self._added[added]
-
-    def _message(self, finding: Finding) -> str:
-        """A secret's message is made of a few words of ours and of strings that are searched by themselves.
-
-        Thousands of findings have messages of their own, but share their paths and names.
-        """
-        if finding.secret is None:
-            return self.text(finding.message)
-        message = finding.message
-        place = finding.location
-        for part in (place.path, place.inner_path, place.pointer, place.name, finding.secret.name):
-            if part and (redacted := self.text(part)) != part:
-                message = message.replace(part, redacted)
-        return message
-
-    def tool(self, tool: Tool) -> Tool:
-        return replace(tool, path=self.text(tool.path), instruction=self.optional(tool.instruction))
-
-    def problem(self, problem: Problem) -> Problem:
-        return replace(problem, message=self.text(problem.message), path=self.optional(problem.path))
-
-    def image(self, image: ImageRow) -> ImageRow:
-        return replace(
-            image,
-            layers=tuple(replace(row, instruction=self.optional(row.instruction)) for row in image.layers),
-            history=tuple(
-                replace(
-                    row,
-                    created_by=self.text(row.created_by),
-                    instruction=self.text(row.instruction),
-                    build_args=tuple((name, self.text(value)) for name, value in row.build_args),
-                )
-                for row in image.history
-            ),
-        )
 
 
 def _image_row(evidence: Evidence) -> ImageRow:
@@ -299,6 +184,7 @@ def _image_row(evidence: Evidence) -> ImageRow:
                 size=scan.size if scan is not None and read else None,
                 history=layer.step.index if layer.step is not None else None,
                 instruction=layer.step.instruction.text if layer.step is not None else None,
+                origin=evidence.base.origin_of(layer.index, None) if evidence.base is not None else Origin.UNKNOWN,
             )
         )
     return ImageRow(
@@ -321,10 +207,17 @@ def _image_row(evidence: Evidence) -> ImageRow:
             )
             for step in image.steps
         ),
+        base=_base_row(evidence.base),
     )
 
 
-def _summary(evidence: Evidence, secrets: _Secrets, tools: Sequence[Tool], redact: Callable[[str], str]) -> Summary:
+def _base_row(base: BaseImage | None) -> BaseRow | None:
+    if base is None:
+        return None
+    return BaseRow(base.reference, base.digest, base.layers, str(base.confidence), base.evidence)
+
+
+def _summary(evidence: Evidence, secrets: SecretGroups, tools: Sequence[Tool], redact: Callable[[str], str]) -> Summary:
     user = effective_user(evidence)
     counted = [tool for tool in tools if tool.tool_class.counted]
     return Summary(

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from imgscan.analyzers import ANALYZERS
 from imgscan.analyzers.analyzer import Analyzer, Evidence
+from imgscan.base_image import KnownImage, base_problems, begins_with, find_base
 from imgscan.errors import Effect, ImageNotFound, Problem, UsageError
 from imgscan.evidence import Depth, LayerScan, MemberTable, RuleSource, ScanPlan
 from imgscan.image.blob import BlobRef, FileBlob, MissingBlob, Readable
@@ -70,6 +71,8 @@ class Options:
     key: bytes | None = field(default=None, repr=False)
     """Keys the ids of secrets in reports (IMGSCAN_KEY); None draws one for this run."""
     progress: ProgressCallback | None = None
+    base: str | None = None
+    """The reference of the image that this one was built FROM, where the user knows it."""
 
 
 def inspect_image(reference: str, options: Options | None = None) -> list[Report]:
@@ -90,7 +93,8 @@ def open_evidence(
     analyzers = _chosen(options.policy.families)
     run = _Run(options, _plan(analyzers, options))
     with open_image(reference, options, run) as opened:
-        evidences = [run.evidence(image, opened) for image in opened.images]
+        bases = _stated_bases(options)
+        evidences = [with_base(run.evidence(image, opened), opened, bases) for image in opened.images]
     run.finish()
     yield evidences, analyzers, run.revealed
 
@@ -103,6 +107,24 @@ def open_image(reference: str, options: Options, run: _Run | None = None) -> Ite
     request = Request(target, options.platforms, options.timeout)
     with source.open(request, run) as opened:
         yield opened
+
+
+def _stated_bases(options: Options) -> tuple[KnownImage, ...]:
+    """What the user names as base: its images of all the platforms asked for; their layers are not opened."""
+    if options.base is None:
+        return ()
+    with open_image(options.base, options) as opened:
+        return tuple(KnownImage.of(image) for image in opened.images)
+
+
+def with_base(evidence: Evidence, opened: Opened, stated: Sequence[KnownImage] = ()) -> Evidence:
+    """The evidence of one of the `opened` images, with the image it was built FROM as far as that is known."""
+    image = evidence.image
+    others = [KnownImage.of(other) for other in opened.images if other is not image and other.tags]
+    named = [known for known in stated if begins_with(image, known.diff_ids)] or list(stated)
+    chosen = named[0] if named else None
+    image = replace(image, problems=(*image.problems, *base_problems(image, chosen)))
+    return replace(evidence, image=image, base=find_base(image, (*others, *opened.neighbours), chosen))
 
 
 def find_source(reference: str) -> tuple[Source, str]:

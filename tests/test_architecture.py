@@ -19,7 +19,17 @@ RANKS = (
     ("evidence", "package_checksums", "publishers"),
     ("tar",),
     ("secrets", "report", "overlay"),
-    ("accounts", "context_leftovers", "credentials", "ownership", "packages", "programs", "vendored"),
+    (
+        "accounts",
+        "base_image",
+        "context_leftovers",
+        "credentials",
+        "ownership",
+        "packages",
+        "programs",
+        "report_redaction",
+        "vendored",
+    ),
     ("sources", "analyzers", "renderers", "layers"),
     ("judgement",),
     ("pipeline",),
@@ -72,7 +82,7 @@ SIBLINGS = {
 """Implementations that never import one another."""
 
 DOORWAYS = {
-    "docker": {"sources/docker_engine.py"},
+    "docker": {"sources/docker_engine.py", "runtime/engine.py"},
     "typer": {"cli"},
     "rich": {"cli"},
     "tabulate": {"renderers/table.py"},

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from imgscan.base_image import BaseImage
 from imgscan.errors import Problem
 from imgscan.evidence import Depth, Fact, LayerScan, RuleSource
 from imgscan.image.image import HistoryStep, Image
@@ -29,6 +30,8 @@ class Evidence:
     """Files of rules beside our own."""
     policy: Policy = field(default_factory=Policy)
     """What the user says of packages; which findings fail a run is judged later."""
+    base: BaseImage | None = None
+    """The image it was built FROM, as far as it is known: for labels, never to leave anything out."""
 
     def step(self, layer: int) -> HistoryStep | None:
         """The history step that made `layer`."""

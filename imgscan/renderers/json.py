@@ -173,7 +173,14 @@ def _image(image: ImageRow) -> Document:
             }
             for step in image.history
         ],
-        "base": None,
+        "base": image.base
+        and {
+            "reference": image.base.reference,
+            "digest": image.base.digest,
+            "layers": image.base.layers,
+            "confidence": image.base.confidence,
+            "evidence": image.base.evidence,
+        },
     }
 
 

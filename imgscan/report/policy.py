@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imgscan.report.finding import Finding, Severity
+from imgscan.report.finding import Finding, Origin, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Policy:
     fail_on: Severity = Severity.HIGH
     families: tuple[str, ...] = ()
     """Families to report; empty means all."""
+    only: Origin | None = None
+    """Report what is the image's own, or what it inherited, alone; what nobody knows of counts as its own."""
     own_packages: tuple[str, ...] = ()
     """Globs of packages that are not public, whatever their records say; they win over `public_packages`."""
     public_packages: tuple[str, ...] = ()

@@ -90,6 +90,17 @@ class HistoryRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BaseRow:
+    """The image it was built FROM, as reports show it: the first `layers` layers are its, None where nobody knows."""
+
+    reference: str | None
+    digest: str | None
+    layers: int | None
+    confidence: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
 class ImageRow:
     """The image as reports show it."""
 
@@ -102,6 +113,7 @@ class ImageRow:
     size: int
     layers: tuple[LayerRow, ...]
     history: tuple[HistoryRow, ...]
+    base: BaseRow | None = None
 
 
 @dataclass(frozen=True, slots=True)

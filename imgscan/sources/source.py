@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from imgscan.base_image import KnownImage
 from imgscan.errors import Problem
 from imgscan.evidence import LayerScan
 from imgscan.image.blob import BlobRef, Readable
@@ -77,6 +78,8 @@ class Opened:
     scans: Mapping[BlobRef, LayerScan] = field(default_factory=dict)
     unreferenced: tuple[tuple[str, BlobRef], ...] = ()
     problems: tuple[Problem, ...] = ()
+    neighbours: tuple[KnownImage, ...] = ()
+    """Named images of the same place, besides those in `images`, that any of these may be built on."""
 
 
 class Source(Protocol):

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from imgscan.errors import Effect, Problem
 from imgscan.evidence import InnerCoverage, Skip
+from imgscan.report.dockerfile import DockerfileRow
 from imgscan.report.finding import Origin
 from imgscan.report.policy import Verdict
 
@@ -170,6 +171,8 @@ class Report:
     problems: tuple[Problem, ...]
     dockerignore: tuple[IgnorePattern, ...] = ()
     """The worst first."""
+    dockerfile: DockerfileRow | None = None
+    """The user's Dockerfile, None where none was given."""
 
     @property
     def complete(self) -> bool:

@@ -48,6 +48,8 @@ class RenderOptions:
     """The families asked for; all of them where it is empty. What was not looked for must not look absent."""
     depth: Depth = Depth.CONTENT
     """How far the run looked."""
+    started: str = "1970-01-01T00:00:00"
+    """When the run began, UTC to the second, for the formats that must have a time."""
 
 
 class Renderer(Protocol):

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 from imgscan.errors import Problem
 from imgscan.evidence import Confidence
-from imgscan.image.image import Builder, HistoryStep, Image
+from imgscan.image.image import Builder, HistoryStep, Image, ImageConfig
 from imgscan.image.oci import BadDocument, parse_json
 from imgscan.report import Origin
 
@@ -50,8 +50,11 @@ class KnownImage:
 
     @classmethod
     def of(cls, image: Image) -> KnownImage:
-        history = tuple((entry.created[:19], entry.created_by) for entry in image.config.history)
-        return cls(image.reference, tuple(layer.diff_id for layer in image.layers), history)
+        return cls.of_config(image.reference, tuple(layer.diff_id for layer in image.layers), image.config)
+
+    @classmethod
+    def of_config(cls, reference: str, diff_ids: tuple[str, ...], config: ImageConfig) -> KnownImage:
+        return cls(reference, diff_ids, tuple((entry.created[:19], entry.created_by) for entry in config.history))
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +317,7 @@ def _history(image: Image, *, named: bool) -> Iterator[_Hint]:
 
 
 def _signs(before: HistoryStep, step: HistoryStep) -> tuple[bool, list[str]]:
-    """What between two steps looks like the end of one build and the beginning of another, and whether more than time does.
+    """What looks like the end of one build and the beginning of another, and whether that is more than time.
 
     Time alone is weak: the first steps of a build may come from a cache that is weeks old.
     """

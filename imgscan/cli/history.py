@@ -19,6 +19,8 @@ def history(
     fail_on: options.FailOn = "none",
     platform: options.PlatformText = None,
     families: options.Families = None,
+    base: options.Base = None,
+    only: options.Only = None,
     depth: options.DepthText = "content",
     entropy: options.Entropy = False,
     trust_packages: options.TrustPackages = "yes",
@@ -41,7 +43,7 @@ def history(
 
     wishes = Wishes(
         fail_on, platform, families, depth, entropy, False, show_secrets, allow_incomplete, strict,
-        timeout, no_cache, verify, quiet, verbose, trust_packages, tuple(rules or ()),
+        timeout, no_cache, verify, quiet, verbose, trust_packages, tuple(rules or ()), base, only,
     )  # fmt: skip
     destinations = parse_destinations(format or [], output)
     for destination in destinations:

@@ -25,6 +25,8 @@ def inspect(
     fail_on: options.FailOn = "high",
     platform: options.PlatformText = None,
     families: options.Families = None,
+    base: options.Base = None,
+    only: options.Only = None,
     depth: options.DepthText = "content",
     entropy: options.Entropy = False,
     trust_packages: options.TrustPackages = "yes",
@@ -47,7 +49,7 @@ def inspect(
 
     wishes = Wishes(
         fail_on, platform, families, depth, entropy, show_suppressed, show_secrets, allow_incomplete, strict,
-        timeout, no_cache, verify, quiet, verbose, trust_packages, tuple(rules or ()),
+        timeout, no_cache, verify, quiet, verbose, trust_packages, tuple(rules or ()), base, only,
     )  # fmt: skip
     destinations = parse_destinations(format or [], output)
     for destination in destinations:

@@ -17,13 +17,14 @@ from imgscan.errors import UsageError
 
 if TYPE_CHECKING:
     from imgscan.evidence import Depth, RuleSource
-    from imgscan.report import Severity
+    from imgscan.report import Origin, Severity
     from imgscan.report.exit_code import Completeness
     from imgscan.sources.source import PlatformRequest
 
 DEPTHS = ("config", "members", "content")
 FAIL_ON = ("critical", "high", "medium", "low", "none")
 TRUST = ("yes", "no")
+ONLY = ("own", "inherited")
 
 Formats = Annotated[
     list[str] | None,
@@ -37,6 +38,14 @@ PlatformText = Annotated[
 ]
 Families = Annotated[
     str | None, typer.Option(metavar="F,...", help="Report these families of rules only, such as file-secret.")
+]
+Base = Annotated[
+    str | None,
+    typer.Option("--base", metavar="REF", help="The image that this one was built FROM, to tell whose is what."),
+]
+Only = Annotated[
+    str | None,
+    typer.Option("--only", metavar="|".join(ONLY), help="Report what the image brought itself, or what its base did."),
 ]
 DepthText = Annotated[
     str,
@@ -97,6 +106,14 @@ def parse_fail_on(text: str) -> Severity:
 
 def parse_trust(text: str) -> bool:
     return parse_choice("--trust-packages", text, TRUST) == "yes"
+
+
+def parse_only(text: str | None) -> Origin | None:
+    from imgscan.report import Origin  # noqa: PLC0415
+
+    if text is None:
+        return None
+    return Origin.OWN if parse_choice("--only", text, ONLY) == "own" else Origin.BASE
 
 
 def parse_depth(text: str) -> Depth:

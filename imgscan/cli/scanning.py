@@ -15,6 +15,7 @@ from imgscan.cli.options import (
     parse_depth,
     parse_fail_on,
     parse_families,
+    parse_only,
     parse_platform,
     parse_rules,
     parse_timeout,
@@ -50,11 +51,14 @@ class Wishes:
     verbose: bool
     trust_packages: str = "yes"
     rules: tuple[str, ...] = ()
+    base: str | None = None
+    only: str | None = None
 
     def policy(self) -> Policy:
         return Policy(
             fail_on=parse_fail_on(self.fail_on),
             families=parse_families(self.families),
+            only=parse_only(self.only),
             trust_packages=parse_trust(self.trust_packages),
             show_suppressed=self.show_suppressed,
         )
@@ -91,6 +95,7 @@ def pipeline_options(wishes: Wishes, environment: Mapping[str, str]) -> Options:
         entropy=wishes.entropy,
         rules=rules,
         show_secrets=wishes.show_secrets,
+        base=wishes.base,
         cache=CacheMode.OFF if off else CacheMode.VERIFY if wishes.verify else CacheMode.USE,
         cache_directory=cache_directory(environment),
         key=environment.get("IMGSCAN_KEY", "").encode("utf-8", "surrogateescape") or None,
@@ -156,6 +161,7 @@ def render_options(wishes: Wishes, failures: tuple[Failure, ...], *, to_terminal
         fail_on=parse_fail_on(wishes.fail_on),
         completeness=wishes.completeness(),
         failures=failures,
+        only=wishes.policy().only,
         families=frozenset(Family(name) for name in wishes.policy().families),
         depth=parse_depth(wishes.depth),
     )

@@ -6,6 +6,7 @@ What a run did not look for is said to be that, never to be absent.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from imgscan.evidence import Depth
@@ -39,6 +40,7 @@ def answers(report: Report, options: RenderOptions) -> list[Answer]:
         build_tools(report, options),
         Answer("good" if healthy else "warn", "health check", yes_or_no(healthy)),
         _size(report, options),
+        *_base(report),
         _complete(report, options),
     ]
 
@@ -93,6 +95,17 @@ def _size(report: Report, options: RenderOptions) -> Answer:
         return Answer("info", "size", UNKNOWN, f"{layers}, none of them opened")
     wasted = f", {size_text(dead)} of it deleted or overwritten" if dead else ""
     return Answer("info", "size", size_text(report.image.size), f"in {layers}{wasted}")
+
+
+def _base(report: Report) -> Iterator[Answer]:
+    """What it was built on, where anything tells; with what that rests on."""
+    base = report.image.base
+    if base is None:
+        return
+    count = len(report.image.layers)
+    whose = f"its layers are the first {base.layers} of {count}; " if base.layers is not None else ""
+    detail = f"{whose}{base.confidence} confidence: {base.evidence}"
+    yield Answer("info", "base image", one_line(base.reference or "unnamed", 80), one_line(detail, 300))
 
 
 def _complete(report: Report, options: RenderOptions) -> Answer:

@@ -15,7 +15,7 @@ from typing import Any
 from imgscan.errors import Problem
 from imgscan.evidence import Skip
 from imgscan.renderers.renderer import Failure, RenderOptions
-from imgscan.report import CoverageLedger, Finding, Report, SecretSighting, Suppressed, Tool
+from imgscan.report import CoverageLedger, Finding, Origin, Report, SecretSighting, Suppressed, Tool
 from imgscan.report.exit_code import exit_code
 from imgscan.report.report import ImageRow, Summary
 
@@ -119,7 +119,7 @@ def _failure(failure: Failure) -> Document:
 def _report(report: Report, options: RenderOptions) -> Document:
     return {
         "image": _image(report.image),
-        "scope": {"depth": options.depth.name.lower(), "families": sorted(options.families)},
+        "scope": {"depth": options.depth.name.lower(), "families": sorted(options.families), "only": _only(options)},
         "summary": _summary(report.summary),
         "verdict": {
             "failed": report.verdict.failed,
@@ -139,6 +139,10 @@ def _report(report: Report, options: RenderOptions) -> Document:
             for line in report.dockerignore
         ],
     }
+
+
+def _only(options: RenderOptions) -> str | None:
+    return options.only and ("inherited" if options.only is Origin.BASE else "own")
 
 
 def _image(image: ImageRow) -> Document:

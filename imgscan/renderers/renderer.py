@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from imgscan.evidence import Depth
-from imgscan.report import Family, Report, Severity
+from imgscan.report import Family, Origin, Report, Severity
 from imgscan.report.exit_code import Completeness, ExitCode
 
 MINIMUM_WIDTH = 40
@@ -46,6 +46,8 @@ class RenderOptions:
     """Images of the same run that gave no report."""
     families: frozenset[Family] = frozenset()
     """The families asked for; all of them where it is empty. What was not looked for must not look absent."""
+    only: Origin | None = None
+    """Whose findings were asked for: the image's own or its base's; all of them where it is None."""
     depth: Depth = Depth.CONTENT
     """How far the run looked."""
     started: str = "1970-01-01T00:00:00"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from imgscan.errors import (
     AccessDenied,
@@ -141,7 +141,14 @@ def _check_context(name: str) -> None:
         ) from error
 
 
-def connect(environment: Mapping[str, str], timeout: float | None) -> EngineApi:
+_Api = TypeVar("_Api", bound="EngineApi")
+
+
+@overload
+def connect(environment: Mapping[str, str], timeout: float | None) -> EngineApi: ...
+@overload
+def connect(environment: Mapping[str, str], timeout: float | None, kind: type[_Api]) -> _Api: ...
+def connect(environment: Mapping[str, str], timeout: float | None, kind: type[EngineApi] | None = None) -> EngineApi:
     """The first engine that answers. Others than Docker's own are tried only where the user named none."""
     unanswered: list[tuple[Endpoint, SourceUnavailable]] = []
     for endpoint in endpoints(environment):
@@ -155,7 +162,7 @@ def connect(environment: Mapping[str, str], timeout: float | None) -> EngineApi:
             problems = (
                 Problem("other-engine", f"{unanswered[0][1].message}; {endpoint.name} at {endpoint.host} was asked"),
             )
-        return EngineApi(api, endpoint, problems)
+        return (kind or EngineApi)(api, endpoint, problems)
     (_, first), *others = unanswered
     if others:
         raise SourceUnavailable("; ".join([first.message, *(error.message for _, error in others)]), tip=first.tip)
@@ -258,6 +265,13 @@ class EngineApi:
         if not isinstance(document, dict):
             raise SourceError(f"{self.name} at {self.host} describes the image in a way that is no image's")
         return document
+
+    def tagged(self) -> Sequence[Mapping[str, Any]]:
+        """The images that have names, the newest first, as the list call tells them."""
+        with self._answering("list its images"):
+            images = self._api._result(self._api._get(self._api._url("/images/json")), True)
+        listed = [image for image in images if isinstance(image, dict)] if isinstance(images, list) else []
+        return [image for image in listed if image.get("RepoTags")]
 
     def history(self, image_id: str) -> Sequence[Mapping[str, Any]]:
         """The steps of the image's history, newest first, as the history call tells them."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
 from imgscan.errors import Problem
-from imgscan.evidence import LayerScan, MemberKind, encode
+from imgscan.evidence import LayerScan, MemberKind, MemberTable, encode
 from imgscan.overlay.fates import Fate, FateKind, FileVersion
 from imgscan.overlay.stack import FATES
 from imgscan.overlay.stacking import stack_up
@@ -61,6 +61,19 @@ class Overlay:
         start, stop = (0, len(self._order)) if path is None else self._stack.positions(encode(path))
         for position in range(start, stop):
             yield self._version(self._order[position])
+
+    @property
+    def tables(self) -> tuple[MemberTable, ...]:
+        """The members of each layer, base first."""
+        return self._stack.tables
+
+    def places(self) -> Iterator[tuple[int, int, FateKind, int | None]]:
+        """(layer, member, fate, layer that ended it) of all versions in the order of `versions`, at 0.5 us each."""
+        bases, ends = self._stack.bases, self._stack.ends
+        for at in self._order:
+            layer = bisect_right(bases, at) - 1
+            kind = self._fates[at]
+            yield layer, at - bases[layer], FATES[kind], ends[at] if kind else None
 
     def final(self, path: str) -> FileVersion | None:
         """What is at `path` in the final file system; symlinks are not followed."""

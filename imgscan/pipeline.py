@@ -99,6 +99,21 @@ def open_evidence(
     yield evidences, analyzers, run.revealed
 
 
+def open_layers(
+    reference: str, options: Options, plan: ScanPlan, reader: Callable[[Readable], LayerScan] | None = None
+) -> list[Evidence]:
+    """The evidence of an image under a plan of the caller's own, for what asks no analyzer.
+
+    `reader` takes the place of the scanner for layers that go by in a stream: it may keep bytes of them. They are then
+    read even where the cache knows them.
+    """
+    run = _Run(options, plan, reader)
+    with open_image(reference, options, run) as opened:
+        evidences = [with_base(run.evidence(image, opened), opened) for image in opened.images]
+    run.finish()
+    return evidences
+
+
 @contextmanager
 def open_image(reference: str, options: Options, run: _Run | None = None) -> Iterator[Opened]:
     """An image's metadata, from the source that its reference means."""
@@ -179,8 +194,9 @@ def _plan(analyzers: Sequence[Analyzer], options: Options) -> ScanPlan:
 class _Run:
     """One run's map step: the plan, the cache and the scanner, which is made when the first layer needs it."""
 
-    def __init__(self, options: Options, plan: ScanPlan) -> None:
+    def __init__(self, options: Options, plan: ScanPlan, reader: Callable[[Readable], LayerScan] | None = None) -> None:
         self.plan = plan
+        self._reader = reader
         self.revealed: dict[bytes, str] | None = {} if options.show_secrets else None
         self._options = options
         # --show-secrets reads again, and neither reads nor writes the cache.
@@ -214,13 +230,15 @@ class _Run:
         del name
         if not self.opens_layers:
             return None
+        if self._reader is not None:
+            return self._reader(stream)
         scan = self._scan(stream)
         if self._cache is not None:
             self._cache.put(scan)
         return scan
 
     def cached(self, diff_id: str) -> LayerScan | None:
-        if self._cache is None or self._options.cache is CacheMode.VERIFY:
+        if self._reader is not None or self._cache is None or self._options.cache is CacheMode.VERIFY:
             return None
         return self._cache.get(diff_id, self.plan.fingerprint)
 

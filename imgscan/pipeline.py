@@ -24,14 +24,15 @@ from imgscan.analyzers import ANALYZERS
 from imgscan.analyzers.analyzer import Analyzer, Evidence
 from imgscan.base_image import KnownImage, base_problems, begins_with, find_base
 from imgscan.errors import Effect, ImageNotFound, Problem, UsageError
-from imgscan.evidence import Depth, LayerScan, MemberTable, RuleSource, ScanPlan
-from imgscan.image.blob import BlobRef, FileBlob, MissingBlob, Readable
-from imgscan.image.image import Image, Layer
+from imgscan.evidence import Depth, LayerScan, RuleSource, ScanPlan
+from imgscan.image.blob import BlobRef, FileBlob, Readable
+from imgscan.image.image import Image
 from imgscan.judgement import judge
 from imgscan.layers.cache import FileIdentity, ScanCache
 from imgscan.layers.member_digests import Reopen
 from imgscan.layers.plan import make_plan
 from imgscan.overlay import Overlay
+from imgscan.reduction import missing_layer, stack, unread_layer
 from imgscan.report import Policy, Report
 from imgscan.secrets.rules.load import load_rules
 from imgscan.sources import SOURCES
@@ -90,8 +91,8 @@ def open_evidence(
     reference: str, options: Options
 ) -> Iterator[tuple[list[Evidence], Sequence[Analyzer], Mapping[bytes, str] | None]]:
     """The evidence of an image's layers, for whoever asks it; the analyzers that were planned for."""
-    analyzers = _chosen(options.policy.families)
-    run = _Run(options, _plan(analyzers, options))
+    analyzers = chosen_analyzers(options.policy.families)
+    run = _Run(options, plan_for(analyzers, options))
     with open_image(reference, options, run) as opened:
         bases = _stated_bases(options)
         evidences = [with_base(run.evidence(image, opened), opened, bases) for image in opened.images]
@@ -174,7 +175,7 @@ def _looks_like_archive(reference: str) -> bool:
     return reference.endswith((".tar", ".tgz", ".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2"))
 
 
-def _chosen(families: Sequence[str]) -> tuple[Analyzer, ...]:
+def chosen_analyzers(families: Sequence[str]) -> tuple[Analyzer, ...]:
     """The analyzers of the wanted families; UsageError for a family that does not exist."""
     known = {str(family) for analyzer in ANALYZERS for family in analyzer.families}
     unknown = sorted(set(families) - known)
@@ -183,7 +184,7 @@ def _chosen(families: Sequence[str]) -> tuple[Analyzer, ...]:
     return tuple(a for a in ANALYZERS if not families or any(str(family) in families for family in a.families))
 
 
-def _plan(analyzers: Sequence[Analyzer], options: Options) -> ScanPlan:
+def plan_for(analyzers: Sequence[Analyzer], options: Options) -> ScanPlan:
     """The union of what the analyzers declare, no deeper than asked for."""
     depth = min(options.depth, max((analyzer.depth for analyzer in analyzers), default=Depth.CONFIG))
     extractors = {name for analyzer in analyzers for name in analyzer.extractors}
@@ -266,18 +267,8 @@ class _Run:
         lost = [blob for _, blob in opened.unreferenced]
         found = self._scan_all([*(layer.blob for layer in image.layers), *lost], {**opened.scans, **self._unreferenced})
         self._unreferenced = {blob: found[blob] for blob in lost}
-        scans, problems = [], []
-        for layer in image.layers:
-            scan, wrong = _checked(layer, found[layer.blob])
-            scans.append(scan)
-            problems += wrong
         unreferenced = tuple((name, found[blob]) for name, blob in opened.unreferenced)
-        problems += [problem for name, scan in unreferenced for problem in _of_unreferenced(name, scan)]
-        overlay = Overlay(scans)
-        image = replace(image, problems=(*image.problems, *problems, *overlay.problems))
-        return Evidence(
-            image, tuple(scans), overlay, unreferenced=unreferenced, secret_key=self._key, rules=self._options.rules
-        )
+        return stack(image, found, secret_key=self._key, rules=self._options.rules, unreferenced=unreferenced)
 
     def finish(self) -> None:
         """Leave the cache as it should be."""
@@ -301,7 +292,7 @@ class _Run:
             scans.update(zip(files, pool.map(self._scan_file, files), strict=True))
         for blob in blobs:
             if blob not in scans:
-                scans[blob] = _missing(blob)
+                scans[blob] = missing_layer(blob)
         return scans
 
     def _scan_file(self, blob: FileBlob) -> LayerScan:
@@ -317,7 +308,7 @@ class _Run:
                 self._cache.put_identity(identity, scan)
         except OSError as error:
             message = f"the layer cannot be read: {error.strerror or error}"
-            return _empty(Problem("unreadable-blob", message, Effect.INCOMPLETE))
+            return unread_layer(Problem("unreadable-blob", message, Effect.INCOMPLETE))
         return scan
 
     def _known(self, identity: FileIdentity) -> LayerScan | None:
@@ -355,58 +346,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _checked(layer: Layer, scan: LayerScan) -> tuple[LayerScan, list[Problem]]:
-    """A layer's scan against what the metadata claims of it; its problems get the layer's index."""
-    problems = [replace(problem, layer=layer.index) for problem in scan.problems]
-    descriptor = layer.descriptor
-    if descriptor is not None and not _is_tar(descriptor.media_type):
-        problems = [
-            Problem("no-layer", f"the blob is {descriptor.media_type}, no tar", Effect.OPAQUE, layer=layer.index)
-            if not scan.members and problem.code in ("not-a-tar", "truncated-layer")
-            else problem
-            for problem in problems
-        ]
-    if isinstance(layer.blob, MissingBlob) or any(problem.code == "unreadable-blob" for problem in problems):
-        return scan, problems
-
-    def mismatch(code: str, what: str, claimed: object, read: object) -> None:
-        message = f"layer {layer.index}: {what} {claimed} is claimed, {read} was read"
-        problems.append(Problem(code, message, Effect.INCOMPLETE, layer=layer.index))
-
-    if descriptor is not None:
-        if descriptor.digest.startswith("sha256:") and descriptor.digest != scan.digest:
-            mismatch("digest-mismatch", "digest", descriptor.digest, scan.digest)
-        if descriptor.size >= 0 and descriptor.size != scan.stored_size:
-            mismatch("size-mismatch", "size", f"{descriptor.size:,}", f"{scan.stored_size:,}")
-    if layer.diff_id and layer.diff_id.startswith("sha256:") and layer.diff_id != scan.diff_id:
-        mismatch("diff-id-mismatch", "diff_id", layer.diff_id, scan.diff_id)
-    return scan, problems
-
-
-def _of_unreferenced(name: str, scan: LayerScan) -> Iterator[Problem]:
-    """Nobody promised to read a blob that belongs to no image; that a part of it was not is told all the same.
-
-    One that is no tar was searched as it is.
-    """
-    no_tar = () if len(scan.members) else ("not-a-tar", "truncated-layer")
-    for problem in scan.problems:
-        if problem.effect is not Effect.NOTE and problem.code not in no_tar:
-            yield replace(problem, message=f"{name}: {problem.message}", effect=Effect.OPAQUE)
-
-
-def _is_tar(media_type: str) -> bool:
-    return not media_type or "tar" in media_type or "layer" in media_type or "rootfs" in media_type
-
-
-def _missing(blob: BlobRef) -> LayerScan:
-    if isinstance(blob, MissingBlob) and blob.foreign:
-        return _empty(Problem("foreign-layer", f"{blob.digest} is a foreign layer: not part of images", Effect.OPAQUE))
-    reason = blob.reason if isinstance(blob, MissingBlob) else "it did not come"
-    name = blob.digest if isinstance(blob, MissingBlob) else "the layer"
-    return _empty(Problem("missing-blob", f"{name} was not read: {reason}", Effect.INCOMPLETE))
-
-
-def _empty(problem: Problem) -> LayerScan:
-    return LayerScan("", "", 0, 0, "", MemberTable(), problems=(problem,))

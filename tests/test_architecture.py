@@ -16,7 +16,7 @@ ROOT = Path(imgscan.__file__).parent
 RANKS = (
     ("errors",),
     ("image",),
-    ("evidence", "package_checksums", "publishers"),
+    ("amounts", "evidence", "package_checksums", "publishers"),
     ("tar",),
     ("secrets", "report", "overlay"),
     (
@@ -31,7 +31,7 @@ RANKS = (
         "vendored",
     ),
     ("sources", "analyzers", "renderers", "layers"),
-    ("judgement",),
+    ("judgement", "reduction"),
     ("pipeline",),
     ("audit", "runtime"),
     ("cli",),
@@ -42,6 +42,8 @@ RANKS = (
 PEERS = {
     ("programs", "accounts"),
     ("ownership", "packages"),
+    ("size_causes", "caches"),
+    ("size_causes", "waste"),
 }
 
 SIBLINGS = {
@@ -54,6 +56,12 @@ SIBLINGS = {
         "file_secret",
         "healthcheck",
         "history_secret",
+        "image_hygiene_caches",
+        "image_hygiene_commands",
+        "image_hygiene_copies",
+        "image_hygiene_files",
+        "image_hygiene_settings",
+        "image_hygiene_waste",
         "label_secret",
         "root_user",
         "sensitive_file",

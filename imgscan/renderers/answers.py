@@ -13,7 +13,7 @@ from imgscan.evidence import Depth
 from imgscan.renderers import phrases
 from imgscan.renderers.renderer import RenderOptions
 from imgscan.renderers.text import count_text, one_line, size_text
-from imgscan.report import Family, Report, ToolClass
+from imgscan.report import Family, Origin, Report, ToolClass
 from imgscan.report.exit_code import Completeness, lacks_evidence
 
 UNKNOWN = "unknown"
@@ -63,7 +63,8 @@ def secrets(report: Report, options: RenderOptions) -> Answer:
         details.append("the contents of files were not read")
     if asked != _SECRETS:
         details.append(f"only {', '.join(sorted(asked))} was looked for")
-    narrow = options.depth is not Depth.CONTENT or asked != _SECRETS
+    details += _asked_origin(options)
+    narrow = options.only is not None or options.depth is not Depth.CONTENT or asked != _SECRETS
     return Answer("bad" if count else "info" if narrow else "good", "secrets", f"{count or 'none'}", "; ".join(details))
 
 
@@ -71,7 +72,16 @@ def build_tools(report: Report, options: RenderOptions) -> Answer:
     if options.depth is Depth.CONFIG or (options.families and Family.BUILD_TOOL not in options.families):
         return Answer("info", "build tools", UNASKED)
     count = report.summary.build_tools
-    return Answer("warn" if count else "good", "build tools", f"{count or 'none'}", _tool_counts(report))
+    detail = "; ".join(filter(None, (_tool_counts(report), *_asked_origin(options))))
+    tone = "warn" if count else "info" if options.only is not None else "good"
+    return Answer(tone, "build tools", f"{count or 'none'}", detail)
+
+
+def _asked_origin(options: RenderOptions) -> list[str]:
+    """What `--only` leaves out, for the counts it makes smaller."""
+    if options.only is None:
+        return []
+    return ["the base image's own are left out" if options.only is Origin.OWN else "those of the base image alone"]
 
 
 def yes_or_no(answer: bool) -> str:

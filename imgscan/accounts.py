@@ -68,6 +68,7 @@ class Access(IntEnum):
     """What is asked of a file's mode; the value is its bit for others."""
 
     READ = 4
+    WRITE = 2
     EXECUTE = 1
 
 
@@ -156,10 +157,10 @@ def _windows_user(spec: str) -> EffectiveUser:
 def permits(user: EffectiveUser, member: Member, access: Access) -> bool:
     """Whether mode, owner and group of one entry let the user do this. Access lists and capabilities are not asked.
 
-    A user who could not be resolved has the rights of others. Root reads all, and executes what anyone may.
+    A user who could not be resolved has the rights of others. Root reads and writes all, and executes what anyone may.
     """
     if user.is_root:
-        return access is Access.READ or bool(member.mode & 0o111) or member.kind is MemberKind.DIRECTORY
+        return access is not Access.EXECUTE or bool(member.mode & 0o111) or member.kind is MemberKind.DIRECTORY
     if user.uid is not None and member.uid == user.uid:
         return bool(member.mode >> 6 & access)
     if member.gid in user.groups:

@@ -16,7 +16,7 @@ ROOT = Path(imgscan.__file__).parent
 RANKS = (
     ("errors",),
     ("image",),
-    ("amounts", "evidence", "package_checksums", "publishers"),
+    ("amounts", "evidence", "file_capabilities", "package_checksums", "publishers"),
     ("tar",),
     ("secrets", "report", "overlay"),
     (
@@ -25,9 +25,11 @@ RANKS = (
         "context_leftovers",
         "credentials",
         "ownership",
+        "package_changes",
         "packages",
         "programs",
         "report_redaction",
+        "tampering",
         "vendored",
     ),
     ("sources", "analyzers", "renderers", "layers"),
@@ -42,6 +44,7 @@ RANKS = (
 PEERS = {
     ("programs", "accounts"),
     ("ownership", "packages"),
+    ("tampering", "accounts"),
     ("size_causes", "caches"),
     ("size_causes", "waste"),
 }
@@ -49,6 +52,7 @@ PEERS = {
 SIBLINGS = {
     "sources": {"archive", "docker_engine", "oci_layout", "registry"},
     "analyzers": {
+        "account",
         "attestation_secret",
         "build_tool",
         "config_secret",
@@ -63,8 +67,10 @@ SIBLINGS = {
         "image_hygiene_settings",
         "image_hygiene_waste",
         "label_secret",
+        "layer_anomaly",
         "root_user",
         "sensitive_file",
+        "setuid_file",
     },
     "renderers": {"json", "table", "history"},
     "layers.matchers": {"hyperscan_matcher", "reference"},

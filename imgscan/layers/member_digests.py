@@ -1,4 +1,4 @@
-"""Digests of whole members, for the few that have a match: what package databases can vouch for.
+"""Digests of whole members, for the few that are asked about: what package databases can vouch for.
 
 A member that lies whole in a block is digested there. One that spans blocks is read again where the layer can be
 opened again, else digested while it passes: 0.4 s for 100 MB of md5, sha1 and sha256, which hides in a stream.

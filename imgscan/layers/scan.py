@@ -31,6 +31,7 @@ from imgscan.layers.matching_apart import APART_FROM, MatchingApart, SharedBuffe
 from imgscan.layers.member_digests import MemberDigests, Reopen
 from imgscan.layers.names import find_in_names
 from imgscan.layers.trailing import Trailing
+from imgscan.layers.trusted_programs import TrustedPrograms
 from imgscan.layers.unpacking import Unpacking
 from imgscan.secrets.detector import Detector, Nominator
 from imgscan.secrets.encodings import encodings
@@ -239,6 +240,8 @@ class _Run:
         plain = self._stream.compression is Compression.NONE
         again = reopen if plain else None
         self._digests = MemberDigests(self._walker.table, again)
+        # Who vouches for them is in facts: without extractors nobody asks.
+        self._trusted = TrustedPrograms(self._walker.table) if scanner.plan.extractors else None
         self._confirmation: Confirmation | None = None
         self._trailing: Trailing | None = None
         self._unpacking: Unpacking | None = None
@@ -263,6 +266,8 @@ class _Run:
 
     def _walk(self, block: Block) -> None:
         self._walker.feed(block.fresh_view, block.offset)
+        for member in self._trusted.found() if self._trusted is not None else ():
+            self._digests.want(member)
         if self._unpacking is not None:
             self._unpacking.feed(block)
 
@@ -321,6 +326,9 @@ class _Run:
             self._confirmation.add(block, found)
             if self._unpacking is not None:
                 self._unpacking.decode(self._confirmation.pieces())
+        else:
+            table = self._walker.table
+            self._digests.leave(block, (), -1 if self._walker.within_header else len(table) - 1)
         if self._trailing is not None:
             self._trailing.add(block, found)
         if self._progress is not None:

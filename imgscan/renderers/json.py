@@ -2,28 +2,24 @@ r"""The JSON document, schema `imgscan/1`: written by hand, key by key, because 
 
 docs/json.md is its reference, and a test compares the two. The document is ASCII. A name's bytes that are not
 UTF-8 (lone surrogates in Python, which many JSON parsers refuse) are written as the four characters `\xff`;
-`unescape` gives them back.
+`escapes.unescape` gives them back.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from imgscan.errors import Problem
 from imgscan.evidence import Skip
+from imgscan.renderers.escapes import escape
 from imgscan.renderers.renderer import Failure, RenderOptions
 from imgscan.report import CoverageLedger, Finding, Origin, Report, SecretSighting, Suppressed, Tool
 from imgscan.report.exit_code import exit_code
 from imgscan.report.report import ImageRow, Summary
 
 SCHEMA = "imgscan/1"
-
-# Whole runs of backslashes only (look-behind, possessive): a megabyte of them must not take quadratic time.
-_SURROGATES = re.compile(r"(?<!\\)(\\*+)(?:([\ud800-\udfff])|(?=x[89a-f][0-9a-f]|ud[89a-f][0-9a-f]{2}))")
-_ESCAPES = re.compile(r"(?<!\\)(\\++)(x[89a-f][0-9a-f]|ud[89a-f][0-9a-f]{2})")
 
 Document = dict[str, Any]
 
@@ -63,37 +59,6 @@ def _line(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=True, allow_nan=False)
     # Without a backslash there is neither one to double nor a surrogate.
     return json.dumps(_clean(value), ensure_ascii=True, allow_nan=False) if "\\" in text else text
-
-
-def escape(text: str) -> str:
-    r"""`text` without lone surrogates: a stray byte 0xff becomes `\xff`, any other surrogate `\ud800`.
-
-    Backslashes directly before such an escape, or before text that looks like one, are doubled; all others
-    stay single, so that nearly every string is as it was.
-    """
-
-    def spelled(found: re.Match[str]) -> str:
-        backslashes, surrogate = found[1], found[2]
-        if surrogate is None:
-            return backslashes * 2
-        code = ord(surrogate)
-        spelling = f"x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"u{code:04x}"
-        return f"{backslashes * 2}\\{spelling}"
-
-    return text if text.isascii() and "\\" not in text else _SURROGATES.sub(spelled, text)
-
-
-def unescape(text: str) -> str:
-    """What `escape` was given; stray bytes come back as surrogate escapes (PEP 383)."""
-
-    def meant(found: re.Match[str]) -> str:
-        literal, odd = divmod(len(found[1]), 2)
-        if not odd:
-            return "\\" * literal + found[2]
-        code = int(found[2][1:], 16)
-        return "\\" * literal + chr(code + 0xDC00 if found[2][0] == "x" else code)
-
-    return _ESCAPES.sub(meant, text)
 
 
 def _clean(value: Any) -> Any:

@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imgscan.renderers import Failure, RenderOptions
-from imgscan.renderers.json import escape, render, unescape
+from imgscan.renderers.escapes import escape, unescape
+from imgscan.renderers.json import render
 from tests.renderers.reports import clean, hostile, incomplete, insecure
 
 ANY = st.text(st.characters(exclude_categories=()))

@@ -72,7 +72,17 @@ SIBLINGS = {
         "sensitive_file",
         "setuid_file",
     },
-    "renderers": {"json", "table", "history"},
+    "renderers": {
+        "csv",
+        "gitlab",
+        "gitlab_secrets",
+        "history",
+        "json",
+        "junit",
+        "markdown",
+        "sarif",
+        "table",
+    },
     "layers.matchers": {"hyperscan_matcher", "reference"},
     "layers.unpack": {
         "ar_archive",

@@ -16,6 +16,12 @@ __all__ = ["RENDERERS", "Failure", "RenderOptions", "Renderer", "load_renderer"]
 RENDERERS: tuple[tuple[str, str], ...] = (
     ("table", "imgscan.renderers.table"),
     ("json", "imgscan.renderers.json"),
+    ("sarif", "imgscan.renderers.sarif"),
+    ("markdown", "imgscan.renderers.markdown"),
+    ("junit", "imgscan.renderers.junit"),
+    ("gitlab", "imgscan.renderers.gitlab"),
+    ("gitlab-secrets", "imgscan.renderers.gitlab_secrets"),
+    ("csv", "imgscan.renderers.csv"),
 )
 """(format, module that has it): modules, because a format's libraries are loaded only when it is asked for."""
 

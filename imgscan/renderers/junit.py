@@ -12,7 +12,15 @@ from html import escape
 
 from imgscan.renderers import phrases
 from imgscan.renderers.renderer import RenderOptions
-from imgscan.renderers.sentences import advice, dockerfile_line, fails, image_names, repository_place, sentence
+from imgscan.renderers.sentences import (
+    advice,
+    dockerfile_line,
+    fails,
+    image_names,
+    lasting_name,
+    repository_place,
+    sentence,
+)
 from imgscan.renderers.text import printable
 from imgscan.report import Family, Finding, Report
 from imgscan.report.exit_code import lacks_evidence
@@ -64,7 +72,7 @@ def _cases(report: Report, options: RenderOptions) -> list[Case]:
         cases += [
             Case(
                 item.finding.rule.id,
-                phrases.place(item.finding.location),
+                lasting_name(item.finding),
                 "skipped",
                 f"suppressed: {item.reason} {item.by}".strip(),
             )
@@ -83,14 +91,13 @@ def _complete(report: Report, options: RenderOptions) -> Case:
 def _finding(report: Report, finding: Finding, options: RenderOptions) -> Case:
     place = repository_place(report, finding)
     line = dockerfile_line(report, finding)
-    where = phrases.place(finding.location)
     told = sentence(finding, show_secrets=options.show_secrets)
     at = f"{place}: " if line is not None else ""
     failed = fails(finding, options.fail_on)
     message = f"{finding.severity}: {at}{finding.rule.title}"
     return Case(
         group=finding.rule.id,
-        name=where or finding.rule.title,
+        name=lasting_name(finding) or finding.rule.title,
         outcome="failure" if failed else "skipped",
         message=message if failed else f"{message} (does not fail the run)",
         detail="\n".join(

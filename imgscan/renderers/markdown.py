@@ -32,7 +32,7 @@ PROBLEMS = 10
 Lines = list[str]
 
 _MARKS = {ExitCode.CLEAN: "✅", ExitCode.FOUND: "❌", ExitCode.INCOMPLETE: "⚠️"}
-_SAFE = re.compile(r"[\w ,.;()'/%-]*", re.ASCII)
+_SAFE = re.compile(r"(?!.*(?:www\.|//))[\w ,.:;()'/%=+-]*", re.ASCII | re.IGNORECASE)
 _RUNS = re.compile("`+")
 
 
@@ -69,7 +69,7 @@ def code(text: str, limit: int = 300) -> str:
 def words(text: str, limit: int = 600) -> str:
     """A sentence of ours as it is; one that may hold anything else as a code span."""
     shown = one_line(text, limit)
-    return shown if _SAFE.fullmatch(shown) and "www." not in shown.lower() else code(shown, limit)
+    return shown if _SAFE.fullmatch(shown) else code(shown, limit)
 
 
 # --- several images

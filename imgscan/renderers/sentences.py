@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imgscan.renderers import phrases
 from imgscan.renderers.text import one_line, printable
@@ -79,17 +79,27 @@ def _section(pointer: str) -> str:
 
 def sentence(finding: Finding, *, show_secrets: bool = False) -> str:
     """What was found, where in the image, who brought it in and what became of it; printable, on one line."""
-    parts = [one_line(finding.message, MESSAGE_LIMIT)]
-    if finding.secret is not None:
-        parts.append(phrases.secret_text(finding.secret, show_secrets))
-    where = phrases.place(finding.location)
-    if where and where not in parts[0]:
-        parts.append(f"in {where}" if finding.location.kind is LocationKind.FILE else where)
+    message, place, secret = one_line(finding.message, MESSAGE_LIMIT), finding.location, finding.secret
+    parts = [message]
+    if secret is not None and (show_secrets or printable(secret.redacted) not in message):
+        parts.append(phrases.secret_text(secret, show_secrets))
+    where = phrases.place(place)
+    if place.path and phrases.path_text(place.path) in message:
+        parts.append(f"line {place.line}" if place.line else "")
+    elif where not in message:
+        parts.append(f"in {where}" if place.kind is LocationKind.FILE else where)
     brought = phrases.brought_in(finding.added_by, finding.origin)
     parts.append(f"brought in by {brought}" if brought else "")
     became = phrases.state(finding)
     parts.append(became if became != "present" else "")
     return "; ".join(part for part in parts if part)
+
+
+def lasting_name(finding: Finding) -> str:
+    """What is found where, without what differs from build to build: no line, no layer."""
+    where = phrases.place(replace(finding.location, line=None))
+    name = finding.secret.name if finding.secret is not None else None
+    return f"{where} {one_line(name, 120)}" if name and name not in where else where
 
 
 def advice(finding: Finding) -> str:

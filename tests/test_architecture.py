@@ -115,8 +115,16 @@ DOORWAYS = {
     "isal": {"image/compression.py"},
     "lz4": {"image/compression.py"},
     "backports": {"image/compression.py"},
-    "requests": {"sources/docker_engine.py"},
-    "urllib3": {"sources/docker_engine.py"},
+    "requests": {
+        "sources/docker_engine.py",
+        "sources/registry/sessions.py",
+        "sources/registry/transport.py",
+    },
+    "urllib3": {
+        "sources/docker_engine.py",
+        "sources/registry/sessions.py",
+        "sources/registry/transport.py",
+    },
     "xxhash": {"tar/walker.py"},
     "yaml": {"secrets/formats/yaml_text.py"},
 }

@@ -43,6 +43,21 @@ class StreamedBlob:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistryBlob:
+    """A blob of a repository. Whoever opens it does so with a login of its own (sources/registry/blobs.py).
+
+    `registry` is host[:port] (`docker.io` for Docker Hub), `size` in bytes as claimed, -1 where nothing is; `insecure`
+    is what the user said of that registry.
+    """
+
+    registry: str
+    repository: str
+    digest: str
+    size: int
+    insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MissingBlob:
     """A blob that the metadata names and the source does not have; `reason` says why."""
 
@@ -51,7 +66,7 @@ class MissingBlob:
     foreign: bool = False
 
 
-BlobRef = FileBlob | StreamedBlob | MissingBlob
+BlobRef = FileBlob | StreamedBlob | RegistryBlob | MissingBlob
 
 
 class SlicedFile:

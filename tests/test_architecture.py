@@ -22,8 +22,11 @@ RANKS = (
     (
         "accounts",
         "base_image",
+        "caches",
         "context_leftovers",
         "credentials",
+        "file_versions",
+        "instructions",
         "ownership",
         "package_changes",
         "packages",
@@ -35,7 +38,7 @@ RANKS = (
     ("sources", "analyzers", "renderers", "layers"),
     ("judgement", "reduction"),
     ("pipeline",),
-    ("audit", "runtime"),
+    ("audit", "listing", "runtime"),
     ("cli",),
     ("__main__",),
 )
@@ -43,6 +46,7 @@ RANKS = (
 
 PEERS = {
     ("programs", "accounts"),
+    ("file_versions", "accounts"),
     ("ownership", "packages"),
     ("tampering", "accounts"),
     ("size_causes", "caches"),

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import sys
 import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from imgscan.cli.outfile import encoded, write_bytes
 from imgscan.cli.terminal import OutputError, write_output
 from imgscan.errors import ImgscanError, UsageError
 from imgscan.renderers import RENDERERS
@@ -24,12 +27,14 @@ class Destination:
     path: Path | None = None
 
 
-def parse_destinations(formats: list[str], output: str | None) -> tuple[Destination, ...]:
-    """What `--format FORMAT`, `--format FORMAT=FILE` and `--output FILE` ask for, in order.
+def parse_destinations(
+    formats: list[str], output: str | None, known: Sequence[str] = FORMATS
+) -> tuple[Destination, ...]:
+    """What `--format FORMAT`, `--format FORMAT=FILE` and `--output FILE` ask for, in order; `known` are the formats.
 
     `-` as a file is standard output. At most one document goes there, and none goes where another does.
     """
-    found = [_destination(text) for text in formats] or [Destination("table")]
+    found = [_destination(text, known) for text in formats] or [Destination("table")]
     loose = [destination for destination in found if destination.path is None]
     if len(loose) > 1:
         names = " and ".join(destination.format for destination in loose)
@@ -51,10 +56,10 @@ def parse_destinations(formats: list[str], output: str | None) -> tuple[Destinat
     return tuple(found)
 
 
-def _destination(text: str) -> Destination:
+def _destination(text: str, known: Sequence[str]) -> Destination:
     name, equals, path = text.partition("=")
-    if name not in FORMATS:
-        raise UsageError(f"unknown format {name!r}", tip=f"the formats are {', '.join(FORMATS)}")
+    if name not in known:
+        raise UsageError(f"unknown format {name!r}", tip=f"the formats are {', '.join(known)}")
     if equals and not path:
         raise UsageError(f"--format {text} names no file", tip=f"write --format {name}=FILE, or --format {name}")
     return Destination(name, Path(path) if path and path != "-" else None)
@@ -88,7 +93,7 @@ def deliver(destination: Destination, text: str, *, private: bool) -> None:
         if destination.path is None:
             write_output(text)
         else:
-            _replace(destination.path, text.encode("utf-8", "backslashreplace"), private=private)
+            _replace(destination.path, [text.encode("utf-8", "backslashreplace")], private=private)
     except (OSError, RuntimeError, OutputError) as error:
         name = destination.path or "standard output"
         raise ImgscanError(
@@ -96,16 +101,28 @@ def deliver(destination: Destination, text: str, *, private: bool) -> None:
         ) from error
 
 
-def _replace(path: Path, data: bytes, *, private: bool) -> None:
+def deliver_lines(destination: Destination, lines: Iterable[str]) -> None:
+    """Write a document that is made while it is written; like `deliver`, and standard output line by line."""
+    if destination.path is None:
+        write_bytes(encoded(lines, (sys.stdout and sys.stdout.encoding) or "ascii"))
+        return
+    try:
+        _replace(destination.path, encoded(lines), private=False)
+    except (OSError, RuntimeError) as error:
+        raise ImgscanError(f"cannot write {destination.path}: {_reason(error)}", tip="try another --output") from error
+
+
+def _replace(path: Path, data: Iterable[bytes], *, private: bool) -> None:
     if _is_special(path):
-        path.write_bytes(data)
+        with path.open("wb") as file:
+            file.writelines(data)
         return
     target = path.resolve()  # a symlink stays one
     descriptor, name = tempfile.mkstemp(prefix=".imgscan-", dir=target.parent)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            file.writelines(data)
             os.fchmod(file.fileno(), 0o600 if private else _mode(target))
         temporary.replace(target)
     except BaseException:  # Ctrl-C as well must not leave the temporary file behind

@@ -48,6 +48,12 @@ def _write(stream: TextIO, text: str) -> None:
     stream.flush()
 
 
+def silence_output() -> None:
+    """Nobody reads standard output any more: what is still to be written goes nowhere."""
+    if sys.stdout is not None:
+        _silence(sys.stdout)
+
+
 def _silence(stream: TextIO) -> None:
     """Send what is still buffered nowhere, so that the interpreter's last flush does not complain."""
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -1,0 +1,54 @@
+"""What commands that ask one image for something have in common: its options, its progress, what was not read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from imgscan.cli import terminal
+from imgscan.cli.progress import Progress
+from imgscan.cli.scanning import Wishes, pipeline_options
+
+if TYPE_CHECKING:
+    from imgscan.pipeline import Options  # type: ignore[import-not-found, unused-ignore]
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How an image is opened, as typed."""
+
+    platform: str | None = None
+    timeout: float | None = None
+    no_cache: bool = False
+    verify: bool = False
+    allow_incomplete: bool = False
+    strict: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+
+@contextmanager
+def opening(manner: Manner, depth: str = "members") -> Iterator[Options]:
+    """The options of the library, with progress shown to whoever looks. Raises UsageError for a wrong value."""
+    wishes = Wishes(
+        fail_on="none",
+        platform=manner.platform,
+        families=None,
+        depth=depth,
+        entropy=False,
+        show_suppressed=False,
+        show_secrets=False,
+        allow_incomplete=manner.allow_incomplete,
+        strict=manner.strict,
+        timeout=manner.timeout,
+        no_cache=manner.no_cache,
+        verify=manner.verify,
+        quiet=manner.quiet,
+        verbose=manner.verbose,
+    )
+    options = pipeline_options(wishes, os.environ)
+    with Progress(shown=not manner.quiet and terminal.is_terminal(terminal.standard_error())) as progress:
+        yield replace(options, progress=progress.advance if progress.shown else None)

@@ -21,13 +21,14 @@ from imgscan.report import (
     Origin,
     Policy,
     Report,
-    Severity,
     Summary,
     Tool,
     Verdict,
 )
 from imgscan.report.finding import replaced
+from imgscan.report.gate import gate, reweighed
 from imgscan.report.report import BaseRow, HistoryRow, ImageRow, LayerRow
+from imgscan.report.requirements import ImageFacts, unmet
 from imgscan.report_redaction import ReportRedaction, SecretGroups
 from imgscan.secrets.redaction import Redactor
 
@@ -48,29 +49,48 @@ def judge(
     evidence = replace(evidence, policy=policy)
     outcomes = [analyzer.analyze(evidence) for analyzer in analyzers]
     placed = _Placing(evidence.base, policy)
-    findings = [finding for outcome in outcomes for finding in placed.wanted(outcome.findings)]
+    # Numbered before any is left out: fingerprints are the same whatever is asked for.
+    findings = list(placed.wanted(_numbered([finding for outcome in outcomes for finding in outcome.findings])))
+    found_tools = [tool for outcome in outcomes for tool in placed.tools(outcome.tools)]
+    demanded = tuple(unmet(policy.requirements, _facts(evidence, analyzers, policy, found_tools)))
+    findings += [item for item in demanded if isinstance(item, Finding)]
     suppressed = [
         replaced(item, finding=finding)
         for outcome in outcomes
         for item in outcome.suppressed
         for finding in placed.wanted([item.finding])
     ]
-    findings = _numbered(findings)
     values = {**(revealed or {}), **{key: value for outcome in outcomes for key, value in outcome.secrets}}
     group = SecretGroups(findings, key or token_bytes(32), values if revealed is not None else None)
     redact = ReportRedaction(_redactor(evidence, outcomes))
-    opened = sorted((redact.finding(finding, group) for finding in findings), key=_report_order)
+    told = sorted((redact.finding(item, group) for item in reweighed(findings, policy)), key=_report_order)
+    gated = gate(told, policy, key)
+    opened = gated.open
     set_aside = [
         replaced(item, finding=redact.finding(finding, group))
         for item, finding in zip(suppressed, _numbered([item.finding for item in suppressed]), strict=True)
     ]
+    set_aside += gated.suppressed
     set_aside.sort(key=lambda item: (item.reason, _report_order(item.finding)))
-    tools = tuple(redact.tool(tool) for outcome in outcomes for tool in placed.tools(outcome.tools))
-    problems = (*evidence.image.problems, *(problem for outcome in outcomes for problem in outcome.problems))
+    tools = tuple(redact.tool(tool) for tool in found_tools)
+    problems = (
+        *evidence.image.problems,
+        *(problem for outcome in outcomes for problem in outcome.problems),
+        *(item for item in demanded if isinstance(item, Problem)),
+        *gated.problems,
+    )
     return Report(
         image=redact.image(_image_row(evidence)),
-        summary=_summary(evidence, group, tools, redact.text),
-        verdict=Verdict(tuple(opened), tuple(set_aside), _failed(opened, policy), _unlisted(outcomes)),
+        summary=_summary(evidence, opened, tools, redact.text),
+        verdict=Verdict(
+            opened,
+            tuple(set_aside),
+            failed=any(policy.fails(finding) for finding in opened),
+            unlisted=_unlisted(outcomes),
+            baseline=policy.baseline.name if policy.baseline is not None else None,
+            absent=gated.absent,
+            unused=gated.unused,
+        ),
         tools=tuple(sorted(tools, key=lambda tool: (tool.tool_class, tool.path))),
         coverage=_coverage(evidence, problems),
         problems=tuple(redact.problem(problem) for problem in dict.fromkeys(problems)),
@@ -118,10 +138,20 @@ class _Placing:
         return self._only is None or (origin is Origin.BASE) == (self._only is Origin.BASE)
 
 
-def _failed(findings: Iterable[Finding], policy: Policy) -> bool:
-    if policy.fail_on is Severity.NONE:
-        return False
-    return any(finding.severity >= policy.fail_on for finding in findings)
+def _facts(evidence: Evidence, analyzers: Sequence[Analyzer], policy: Policy, tools: Sequence[Tool]) -> ImageFacts:
+    """What the policy's requirements are held against; what this run did not look for is None."""
+    user, opened = effective_user(evidence), bool(evidence.scans) or not evidence.image.layers
+    sought = any(Family.BUILD_TOOL in analyzer.families for analyzer in analyzers)
+    return ImageFacts(
+        size=sum(scan.size for scan in evidence.scans) if opened else None,
+        dead_bytes=evidence.overlay.dead_bytes() if opened and policy.requirements.max_dead_bytes is not None else None,
+        build_tools=sum(tool.tool_class.counted for tool in tools) if opened and sought else None,
+        base=evidence.base.reference if evidence.base is not None else None,
+        labels=dict(evidence.image.config.labels),
+        user=user.label,
+        user_name=user.name,
+        uid=user.uid,
+    )
 
 
 def _report_order(finding: Finding) -> tuple[object, ...]:
@@ -217,14 +247,17 @@ def _base_row(base: BaseImage | None) -> BaseRow | None:
     return BaseRow(base.reference, base.digest, base.layers, str(base.confidence), base.evidence)
 
 
-def _summary(evidence: Evidence, secrets: SecretGroups, tools: Sequence[Tool], redact: Callable[[str], str]) -> Summary:
+def _summary(
+    evidence: Evidence, findings: Sequence[Finding], tools: Sequence[Tool], redact: Callable[[str], str]
+) -> Summary:
+    secrets = {finding.secret.id: finding.secret.state for finding in findings if finding.secret is not None}
     user = effective_user(evidence)
     counted = [tool for tool in tools if tool.tool_class.counted]
     return Summary(
         runs_as_root=user.is_root,
         user=redact(user.label),
-        secrets=secrets.count,
-        secrets_deleted=secrets.deleted,
+        secrets=len(secrets),
+        secrets_deleted=sum(state != "present" for state in secrets.values()),
         build_tools=len(counted),
         build_tool_bytes=sum(tool.size for tool in counted),
         dead_bytes=evidence.overlay.dead_bytes(),

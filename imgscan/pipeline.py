@@ -75,6 +75,12 @@ class Options:
     base: str | None = None
     """The reference of the image that this one was built FROM, where the user knows it."""
 
+    @property
+    def identity_key(self) -> bytes | None:
+        """What the ids of secrets are keyed with: the baseline's key, or the user's; None draws one."""
+        baseline = self.policy.baseline
+        return baseline.key(self.key) if baseline is not None else self.key
+
 
 def inspect_image(reference: str, options: Options | None = None) -> list[Report]:
     """Everything known of an image: one report for each platform asked for, or each image of an archive.
@@ -83,7 +89,7 @@ def inspect_image(reference: str, options: Options | None = None) -> list[Report
     """
     options = options or Options()
     with open_evidence(reference, options) as (evidences, analyzers, revealed):
-        return [judge(evidence, analyzers, options.policy, revealed, options.key) for evidence in evidences]
+        return [judge(evidence, analyzers, options.policy, revealed, options.identity_key) for evidence in evidences]
 
 
 @contextmanager
@@ -203,7 +209,8 @@ class _Run:
         # --show-secrets reads again, and neither reads nor writes the cache.
         off = options.cache is CacheMode.OFF or options.show_secrets or options.cache_directory is None
         # A key of the user's makes ids equal everywhere; the matches under it are kept apart from those under others.
-        own = hmac.digest(options.key, b"imgscan secrets", hashlib.sha256) if options.key else None
+        key = options.identity_key
+        own = hmac.digest(key, b"imgscan secrets", hashlib.sha256) if key else None
         self._cache = None if off or options.cache_directory is None else ScanCache(options.cache_directory, own)
         self._matcher_cache = options.cache_directory
         self._key = own or (self._cache.secret_key() if self._cache is not None else token_bytes(32))

@@ -128,7 +128,7 @@ def parse_families(text: str | None) -> tuple[str, ...]:
 
     if text is None:
         return ()
-    valid = [str(family) for family in Family]
+    valid = [str(family) for family in Family if family is not Family.POLICY]
     wanted = {parse_choice("--families", name.strip(), valid) for name in text.split(",") if name.strip()}
     if not wanted:
         raise UsageError("--families names no family", tip=f"the values are {', '.join(valid)}")

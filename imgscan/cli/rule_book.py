@@ -13,6 +13,7 @@ from imgscan.credentials import SECRET_FAMILIES
 from imgscan.errors import UsageError
 from imgscan.evidence import RuleSource
 from imgscan.report import Family
+from imgscan.report.requirements import REQUIREMENT_RULES
 from imgscan.secrets.kinds import kinds
 from imgscan.secrets.redaction import redact
 from imgscan.secrets.rules.compiled import builtin_rules, examples_of
@@ -58,8 +59,8 @@ def entries(rules: tuple[RuleSource, ...] = ()) -> tuple[Entry, ...]:
     """The families' own rules, then the kinds of secrets by area; `rules` are files beside our own."""
     own = [
         Entry(rule.id, rule.title, str(rule.severity), str(rule.family), rule.explanation, rule.remediation, ())
-        for analyzer in ANALYZERS
-        for rule in analyzer.rules
+        for rules_of in (*(analyzer.rules for analyzer in ANALYZERS), REQUIREMENT_RULES)
+        for rule in rules_of
         if rule.family not in SECRET_FAMILIES
     ]
     forms: dict[str, list[SecretRule]] = {}

@@ -1,5 +1,6 @@
 """What a run found: rules, findings, the policy that judges them and the report that carries them."""
 
+from imgscan.report.baseline import Baseline
 from imgscan.report.finding import (
     AddedBy,
     Family,
@@ -12,21 +13,26 @@ from imgscan.report.finding import (
     SecretSighting,
     Severity,
 )
+from imgscan.report.ignores import Ignore
 from imgscan.report.policy import Policy, Suppressed, Verdict
 from imgscan.report.report import CoverageLedger, IgnorePattern, Report, Summary, Tool, ToolClass
+from imgscan.report.requirements import Requirements
 
 __all__ = [
     "AddedBy",
+    "Baseline",
     "CoverageLedger",
     "Family",
     "Finding",
     "FindingFate",
+    "Ignore",
     "IgnorePattern",
     "Location",
     "LocationKind",
     "Origin",
     "Policy",
     "Report",
+    "Requirements",
     "Rule",
     "SecretSighting",
     "Severity",

@@ -60,6 +60,8 @@ class Family(StrEnum):
     IMAGE_HYGIENE = "image-hygiene"
     LAYER_ANOMALY = "layer-anomaly"
     CONTAINER = "container"
+    POLICY = "policy"
+    """What the user's policy demands of every image."""
 
 
 class LocationKind(StrEnum):

@@ -8,6 +8,7 @@ import pytest
 from imgscan.analyzers import ANALYZERS
 from imgscan.cli import main, rule_book
 from imgscan.credentials import SECRET_FAMILIES
+from imgscan.report.requirements import REQUIREMENT_RULES
 from imgscan.secrets.kinds import kinds
 from imgscan.secrets.rules.compiled import builtin_rules, examples_of
 from imgscan.secrets.rules.examples import example
@@ -40,6 +41,7 @@ def test_every_rule_of_every_family_is_listed(capsys):
     code, out, _ = run(capsys, "rules")
     listed = {line.split()[0] for line in out.splitlines() if line.startswith("  ")}
     own = {rule.id for analyzer in ANALYZERS for rule in analyzer.rules if rule.family not in SECRET_FAMILIES}
+    own |= {rule.id for rule in REQUIREMENT_RULES}
     assert code == 0
     assert listed == own | {kind.id for kind in kinds()}
 

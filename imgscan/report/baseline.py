@@ -1,0 +1,229 @@
+"""A baseline: the findings that were there when somebody decided to look at what is new only.
+
+It holds no secret. An entry of a secret has three hexadecimal digits made of the secret's id, so that another value
+at the same place is told as new (but for one in 4,096) while whoever reads the file learns 12 bits at the most.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from imgscan.errors import UsageError
+from imgscan.report.finding import Finding
+
+SCHEMA = "imgscan-baseline/1"
+_HEX = re.compile(r"[0-9a-f]*")
+_TEXTS = ("fingerprint", "rule", "place", "inner_path", "name", "check", "note")
+
+
+class Audit(StrEnum):
+    """What somebody who looked at an entry says of it."""
+
+    OPEN = "open"
+    """Nobody has looked."""
+    TRUE_POSITIVE = "true-positive"
+    FALSE_POSITIVE = "false-positive"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One accepted finding, by what does not change from build to build."""
+
+    fingerprint: str
+    rule: str
+    place: str
+    """Path, pointer, or the kind of place."""
+    inner_path: str = ""
+    name: str = ""
+    ordinal: int = 0
+    check: str = ""
+    """Of the secret's value; empty where there is none, or where any value is accepted."""
+    audit: Audit = Audit.OPEN
+    note: str = ""
+
+    @classmethod
+    def of(cls, finding: Finding) -> Entry:
+        rule, place, inner_path, name = finding.identity
+        return cls(finding.fingerprint, rule, place, inner_path, name, finding.ordinal, check_of(finding))
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        return (self.rule, self.place, self.inner_path, self.name)
+
+    @property
+    def told(self) -> str:
+        """`file-secret/stripe-key in app/.env, STRIPE_SECRET`."""
+        inner = f"!/{self.inner_path}" if self.inner_path else ""
+        return f"{self.rule} in {self.place}{inner}{f', {self.name}' if self.name else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Entries by rule and place, and what keys the secrets' ids.
+
+    `salt` does that where the user has no key of their own; it is no secret. Without it `key_check` tells whether the
+    key (IMGSCAN_KEY) is the one that the checks were made with.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    salt: str = ""
+    key_check: str = ""
+    name: str = field(default="", compare=False)
+    """The file it came from."""
+
+    def key(self, own: bytes | None) -> bytes | None:
+        """What a run with this baseline keys its ids with; `own` is the user's key."""
+        return bytes.fromhex(self.salt) if self.salt else own
+
+    def comparable(self, own: bytes | None) -> bool:
+        """Whether values can be compared under the user's key."""
+        return bool(self.salt) or (own is not None and key_check(own) == self.key_check)
+
+
+def key_check(key: bytes) -> str:
+    """Four digits that tell most wrong keys from the right one, and nothing of use about it."""
+    return hashlib.sha256(b"imgscan baseline key\0" + key).hexdigest()[:4]
+
+
+def check_of(finding: Finding) -> str:
+    """Three digits of the secret's id, "" for a finding without a secret."""
+    if finding.secret is None or not finding.secret.id:
+        return ""
+    return hashlib.sha256(b"imgscan baseline check\0" + finding.secret.id.encode()).hexdigest()[:3]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Findings against a baseline: accepted ones with their entries, new ones, and entries without a finding."""
+
+    accepted: tuple[tuple[Finding, Entry], ...]
+    new: tuple[Finding, ...]
+    absent: tuple[Entry, ...]
+
+
+def compare(findings: Sequence[Finding], entries: Iterable[Entry], *, values: bool = True) -> Compared:
+    """Which findings a baseline has; each entry accepts one. Order, layers and lines do not matter.
+
+    Findings that share rule, place and name are told apart by their secrets' values, and by their order where there
+    are none or `values` is False: then the key that the entries were made with is not at hand.
+    """
+    left: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in sorted(entries, key=lambda entry: (entry.identity, entry.ordinal)):
+        left.setdefault(entry.identity, []).append(entry)
+    matched: dict[int, Entry] = {}
+    if values:
+        for at, finding in enumerate(findings):
+            check = check_of(finding)
+            _take(matched, at, left.get(finding.identity, []), lambda entry, check=check: entry.check == check != "")
+    for at, finding in enumerate(findings):
+        if at not in matched:
+            group = left.get(finding.identity, [])
+            loose = not values or finding.secret is None
+            _take(matched, at, group, lambda entry, loose=loose: loose or not entry.check)
+    return Compared(
+        tuple((finding, matched[at]) for at, finding in enumerate(findings) if at in matched),
+        tuple(finding for at, finding in enumerate(findings) if at not in matched),
+        tuple(entry for group in left.values() for entry in group),
+    )
+
+
+def _take(matched: dict[int, Entry], at: int, group: list[Entry], fits: Any) -> None:
+    entry = next((entry for entry in group if fits(entry)), None)
+    if entry is not None:
+        matched[at] = entry
+        group.remove(entry)
+
+
+def updated(old: Baseline, findings: Sequence[Finding], *, prune: bool, values: bool = True) -> Baseline:
+    """The baseline with all findings in it: audits and notes of entries that still occur stay.
+
+    Those that no longer occur go where `prune` says so.
+    """
+    compared = compare(findings, old.entries, values=values)
+    kept = [
+        replace(Entry.of(finding), audit=entry.audit, note=entry.note, check=entry.check and check_of(finding))
+        for finding, entry in compared.accepted
+    ]
+    added = [Entry.of(finding) for finding in compared.new]
+    entries = [*kept, *added, *(() if prune else compared.absent)]
+    return replace(old, entries=tuple(sorted(entries, key=_order)))
+
+
+def _order(entry: Entry) -> tuple[object, ...]:
+    return (entry.place, entry.inner_path, entry.rule, entry.name, entry.ordinal, entry.fingerprint, entry.check)
+
+
+def encode(baseline: Baseline, version: str) -> str:
+    """The file: an entry a line, in an order that makes small differences."""
+    rows = [
+        json.dumps(
+            {
+                "fingerprint": entry.fingerprint,
+                "rule": entry.rule,
+                "place": entry.place,
+                "inner_path": entry.inner_path,
+                "name": entry.name,
+                "ordinal": entry.ordinal,
+                "check": entry.check,
+                "audit": str(entry.audit),
+                "note": entry.note,
+            }
+        )
+        for entry in baseline.entries
+    ]
+    head = {"schema": SCHEMA, "tool": {"name": "imgscan", "version": version}}
+    head |= {"salt": baseline.salt, "key_check": baseline.key_check}
+    lines = [f"  {json.dumps(name)}: {json.dumps(value)}," for name, value in head.items()]
+    body = ",\n".join(f"    {row}" for row in rows)
+    return "\n".join(["{", *lines, '  "entries": [', *([body] if body else []), "  ]", "}"]) + "\n"
+
+
+def decode(text: str, name: str) -> Baseline:
+    """A file's baseline; UsageError, with `name` in it, for anything else."""
+    tip = "`imgscan baseline IMAGE -o FILE` writes one"
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        where = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else "no JSON"
+        raise UsageError(f"{name} is no baseline: {where}", tip=tip) from None
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema != SCHEMA:
+        if isinstance(schema, str) and re.fullmatch(r"imgscan-baseline/\d{1,9}", schema):
+            raise UsageError(f"{name} has the form {schema}, and this imgscan knows {SCHEMA}", tip="update imgscan")
+        if isinstance(document, dict) and {"plugins_used", "results"} <= document.keys():
+            tip = f"it is one of detect-secrets: `imgscan baseline IMAGE --import {name}` takes over what it accepts"
+        raise UsageError(f"{name} is no baseline of imgscan: it has no schema {SCHEMA}", tip=tip)
+    salt, check, rows = document.get("salt", ""), document.get("key_check", ""), document.get("entries")
+    if not _is_hex(salt) or len(salt) % 2 or not _is_hex(check):
+        raise UsageError(f"{name} is damaged: its salt and key_check must be hexadecimal", tip=tip)
+    if not isinstance(rows, list):
+        raise UsageError(f"{name} is damaged: it has no list of entries", tip=tip)
+    entries = tuple(_entry(row, f"{name}: entry {number}") for number, row in enumerate(rows, 1))
+    return Baseline(entries, salt, check, name)
+
+
+def _is_hex(value: object) -> bool:
+    return isinstance(value, str) and _HEX.fullmatch(value) is not None
+
+
+def _entry(row: object, told: str) -> Entry:
+    if not isinstance(row, dict):
+        raise UsageError(f"{told} is no object", tip="write it anew with `imgscan baseline IMAGE`")
+    texts = {name: row.get(name, "") for name in _TEXTS}
+    wrong = next((name for name, value in texts.items() if not isinstance(value, str)), None)
+    ordinal, audit = row.get("ordinal", 0), row.get("audit", Audit.OPEN)
+    if wrong is None and not (isinstance(ordinal, int) and not isinstance(ordinal, bool) and ordinal >= 0):
+        wrong = "ordinal"
+    if wrong is None and not (texts["rule"] and texts["place"]):
+        wrong = "rule" if not texts["rule"] else "place"
+    if wrong is not None:
+        raise UsageError(f"{told} has a wrong {wrong}", tip="write it anew with `imgscan baseline IMAGE`")
+    if audit not in tuple(Audit):
+        raise UsageError(f"{told} has the audit {audit!r}", tip=f"the values are {', '.join(Audit)}")
+    return Entry(ordinal=ordinal, audit=Audit(audit), **texts)

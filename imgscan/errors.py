@@ -5,6 +5,7 @@ ImgscanError              no result was possible; ends the command
   SourceError             the image could not be got                         exit code 3
     SourceUnavailable     no engine or registry answers
     ImageNotFound         the source answers, and does not have the image
+    ContainerNotFound     the engine answers, and has no such container
     AccessDenied          the source answers, and refuses
     PlatformNotFound      the image exists, but not for the wanted platform
     InvalidImage          what was found is not an image, or nothing of it can be read
@@ -48,6 +49,10 @@ class SourceUnavailable(SourceError):
 
 class ImageNotFound(SourceError):
     """The source answers and does not have the image."""
+
+
+class ContainerNotFound(SourceError):
+    """The engine answers and has no such container, or has it no longer."""
 
 
 class AccessDenied(SourceError):

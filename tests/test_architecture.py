@@ -32,8 +32,12 @@ RANKS = (
         "packages",
         "programs",
         "report_redaction",
+        "size_causes",
         "tampering",
+        "unpinned",
         "vendored",
+        "verification",
+        "waste",
     ),
     ("sources", "analyzers", "renderers", "layers"),
     ("judgement", "reduction"),
@@ -51,6 +55,9 @@ PEERS = {
     ("tampering", "accounts"),
     ("size_causes", "caches"),
     ("size_causes", "waste"),
+    ("unpinned", "instructions"),
+    ("unpinned", "verification"),
+    ("verification", "instructions"),
 }
 
 SIBLINGS = {

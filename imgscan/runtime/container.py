@@ -1,0 +1,147 @@
+"""Inspect one container: ask the engine, judge what it says, join it with the image. Nothing is executed in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from secrets import token_bytes
+
+from imgscan.accounts import EffectiveUser, Row, resolve
+from imgscan.errors import ImgscanError, Problem, SourceError
+from imgscan.image.image import ImageConfig
+from imgscan.image.oci import config_from
+from imgscan.layers.extractors.accounts import AccountsExtractor
+from imgscan.overlay import Overlay
+from imgscan.pipeline import CacheMode, Options, open_evidence
+from imgscan.report import Policy
+from imgscan.report.container import Change, ContainerReport, Process
+from imgscan.runtime.changed_files import check_changes
+from imgscan.runtime.checks import check
+from imgscan.runtime.engine import ContainerEngine
+from imgscan.runtime.facts import UNKNOWN_IMAGE, ContainerFacts
+from imgscan.runtime.files import read_small_file
+from imgscan.runtime.judgement import Found, judge_container
+from imgscan.runtime.secrets import secrets_of_settings
+from imgscan.runtime.settings import Described, EngineSecurity, parse_container, parse_info
+from imgscan.runtime.written import Written, is_program, written_since_start
+from imgscan.sources.docker_engine import connect
+
+
+def inspect_container(
+    name: str, options: Options | None = None, environment: Mapping[str, str] | None = None
+) -> ContainerReport:
+    """Everything known of one container, by name or id, running or not.
+
+    `Options.depth` says how far to look: CONFIG asks the engine for its settings alone, MEMBERS for the list of what it
+    changed too, CONTENT reads that. `environment` is where DOCKER_HOST and its like are looked for.
+    Raises ImgscanError where no result is possible: no engine, no such container, or one that vanishes meanwhile.
+    """
+    options = options or Options()
+    with _engine(options, environment) as engine:
+        return _inspect(engine, name, options)
+
+
+@contextmanager
+def _engine(options: Options, environment: Mapping[str, str] | None) -> Iterator[ContainerEngine]:
+    engine = connect(os.environ if environment is None else environment, options.timeout, ContainerEngine)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _inspect(engine: ContainerEngine, name: str, options: Options) -> ContainerReport:
+    key = token_bytes(32)
+    revealed: dict[bytes, str] | None = {} if options.show_secrets else None
+    security, problems = _security(engine)
+    described = parse_container(engine.container(name), security)
+    written = written_since_start(engine, described, options, key, revealed)
+    facts = ContainerFacts(
+        described,
+        image=_image(engine, described),
+        current_image_id=_current_image(engine, described),
+        user=_user(engine, described),
+        processes=_processes(engine, described),
+        changes=written.changes,
+    )
+    unchanged, more = _comparison(written, described, options)
+    findings = [*check(facts), *check_changes(written.changes, lambda change: change.path in unchanged)]
+    found = secrets_of_settings(facts, key, options.rules, entropy=options.entropy)
+    problems = [*engine.problems, *problems, *written.problems, *more]
+    outcome = Found(findings, (found, written.secrets), problems, written.scan, key, revealed)
+    return judge_container(facts, outcome, options)
+
+
+def _security(engine: ContainerEngine) -> tuple[EngineSecurity, list[Problem]]:
+    """What the engine has; one that hides its info answer (a proxy in front of it) is judged without."""
+    try:
+        return parse_info(engine.info()), []
+    except SourceError as error:
+        return EngineSecurity(), [Problem("no-engine-info", f"{error.message}; its defaults are not known")]
+
+
+def _image(engine: ContainerEngine, described: Described) -> ImageConfig:
+    config = engine.image_config(described.image_id) if described.image_id else {}
+    return config_from({"config": dict(config)}, described.image_id)[0] if config else UNKNOWN_IMAGE
+
+
+def _current_image(engine: ContainerEngine, described: Described) -> str:
+    """The id that the container's image name means now; "" where it was started from an id, or the name is gone."""
+    if not described.image or described.image.startswith("sha256:") or described.image_id.endswith(described.image):
+        return ""
+    document = engine.inspect(described.image, None)
+    found = document.get("Id") if document else None
+    return found if isinstance(found, str) else ""
+
+
+def _user(engine: ContainerEngine, described: Described) -> EffectiveUser:
+    """The configured user, resolved through the accounts that the container has now."""
+    users, groups = (_accounts(engine, described.id, path) for path in ("etc/passwd", "etc/group"))
+    return resolve(described.settings.user, users or (), groups or (), read=users is not None)
+
+
+def _accounts(engine: ContainerEngine, container_id: str, path: str) -> Sequence[Row] | None:
+    data = read_small_file(engine, container_id, f"/{path}")
+    try:
+        return AccountsExtractor().extract(path, data) if data is not None else None
+    except ValueError:  # more accounts than anybody has: the user stays unresolved
+        return None
+
+
+def _processes(engine: ContainerEngine, described: Described) -> tuple[Process, ...]:
+    rows = engine.processes(described.id) if described.state.running else ()
+    return tuple(
+        Process(int(row[0]), int(row[1]), row[2])
+        for row in rows
+        if len(row) >= 3 and all(word.isascii() and word.isdigit() and len(word) <= 12 for word in row[:2])
+    )
+
+
+def _comparison(written: Written, described: Described, options: Options) -> tuple[set[str], list[Problem]]:
+    """Which modified programs have the bytes of the image's own, and are changed in owner, mode or time alone.
+
+    Only where there are any is the image read, from the cache if it is there.
+    """
+    modified = [change for change in written.changes if change.kind == "modified" and is_program(change)]
+    if not modified or written.scan is None:
+        return set(), []
+    looking = replace(options, policy=Policy(families=("file-secret",)), show_secrets=False)
+    if options.show_secrets:
+        looking = replace(looking, cache=CacheMode.OFF)
+    try:
+        with open_evidence(f"docker:{described.image_id}", looking) as (evidences, _, _):
+            before = evidences[0].overlay
+    except ImgscanError as error:
+        message = f"changed programs were not compared with the image's: {error.message}"
+        return set(), [Problem("no-comparison", message)]
+    after = Overlay([written.scan])
+    return {change.path for change in modified if _same_bytes(change, before, after)}, []
+
+
+def _same_bytes(change: Change, before: Overlay, after: Overlay) -> bool:
+    old, new = before.resolve(change.path), after.resolve(change.path)
+    if old is None or new is None:
+        return False
+    return (old.member.size, old.member.checksum) == (new.member.size, new.member.checksum)

@@ -1,0 +1,116 @@
+"""Files of a container as its engine hands them out: one by one, or many put together to one layer."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from imgscan.evidence import Member, MemberKind, encode
+from imgscan.runtime.engine import ContainerEngine
+from imgscan.tar.header import BLOCK
+from imgscan.tar.reader import MemberStream, TarReader
+
+_READ = 1 << 18
+_LINKS = 4
+"""Symlinks that are followed to a small file; etc/passwd rarely is one."""
+_TYPES = {
+    MemberKind.FILE: tarfile.REGTYPE,
+    MemberKind.DIRECTORY: tarfile.DIRTYPE,
+    MemberKind.SYMLINK: tarfile.SYMTYPE,
+}
+
+
+class BlockStream:
+    """Blocks of bytes as a stream; `more` gives them in order."""
+
+    def __init__(self, more: Iterator[bytes]) -> None:
+        self._more = more
+        self._block = b""
+
+    def read(self, size: int, /) -> bytes:
+        while not self._block:
+            block = next(self._more, None)
+            if block is None:
+                return b""
+            self._block = block
+        data, self._block = self._block[:size], self._block[size:]
+        return data
+
+
+def read_small_file(engine: ContainerEngine, container_id: str, path: str, limit: int = 1 << 20) -> bytes | None:
+    """The bytes of a regular file of a container; None where there is none, or one of more than `limit` bytes."""
+    for _ in range(_LINKS):
+        stat = engine.stat(container_id, path)
+        if stat is None or stat.size > limit:
+            return None
+        if not stat.link_target or stat.link_target == path:
+            break
+        path = stat.link_target
+    for member, data in TarReader(BlockStream(engine.archive(container_id, path))):
+        if member.kind is not MemberKind.FILE or member.size > limit:
+            return None
+        return b"".join(_blocks(data))
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A file that went by: `path` without leading slash; `sha256` of a regular file's bytes, as far as they came."""
+
+    path: str
+    kind: MemberKind
+    size: int
+    mode: int
+    uid: int
+    sha256: str | None
+    truncated: bool = False
+
+
+def as_layer(
+    archives: Iterator[tuple[str, Iterator[bytes]]], seen: Callable[[ReadFile], None], budget: int
+) -> Iterator[bytes]:
+    """One tar made of archives, each with the path that it was asked for; its names are that path's.
+
+    An engine names what it hands out by the last part of the path alone. `seen` is told of each file when it has gone
+    by. Ends when more than `budget` bytes of files have come.
+    """
+    left = budget
+    for asked, blocks in archives:
+        parent = asked.strip("/").rpartition("/")[0]
+        for member, data in TarReader(BlockStream(blocks)):
+            if left < 0:
+                return
+            kind = _TYPES.get(member.kind)
+            if kind is None:
+                continue
+            path = f"{parent}/{member.path}".strip("/")
+            yield _header(path, member, kind)
+            digest = hashlib.sha256()
+            size = member.size if member.kind is MemberKind.FILE else 0
+            got = 0
+            for block in _blocks(data) if size else ():
+                digest.update(block)
+                got += len(block)
+                yield block
+            yield bytes(size - got + -size % BLOCK) if size - got < budget else b""
+            left -= size
+            sha256 = digest.hexdigest() if member.kind is MemberKind.FILE else None
+            seen(ReadFile(path, member.kind, member.size, member.mode, member.uid, sha256, truncated=got < size))
+    yield bytes(2 * BLOCK)
+
+
+def _blocks(data: MemberStream) -> Iterator[bytes]:
+    while block := data.read(_READ):
+        yield block
+
+
+def _header(path: str, member: Member, kind: bytes) -> bytes:
+    info = tarfile.TarInfo()
+    # A name like a whiteout's hides nothing here, and must not look as if it did.
+    info.name = encode(path.replace("/.wh.", "/%2ewh.")).decode("utf-8", "surrogateescape")
+    info.type, info.mode, info.size = kind, member.mode & 0o7777, member.size if kind == tarfile.REGTYPE else 0
+    info.uid, info.gid, info.mtime = max(member.uid, 0), max(member.gid, 0), max(member.mtime, 0)
+    info.linkname = member.linkname
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")

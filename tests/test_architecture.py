@@ -138,6 +138,7 @@ DOORWAYS = {
     },
     "xxhash": {"tar/walker.py"},
     "yaml": {"secrets/formats/yaml_text.py"},
+    "tomlkit": {"configuration/writing.py"},
 }
 """Where each third-party package may be imported; a folder means all of it."""
 

@@ -14,9 +14,13 @@ from imgscan.analyzers.env_secret import EnvSecretAnalyzer
 from imgscan.analyzers.file_secret import FileSecretAnalyzer
 from imgscan.analyzers.healthcheck import HealthcheckAnalyzer
 from imgscan.analyzers.history_secret import HistorySecretAnalyzer
+from imgscan.analyzers.image_hygiene_caches import CachesAnalyzer
+from imgscan.analyzers.image_hygiene_commands import CommandsAnalyzer
+from imgscan.analyzers.image_hygiene_waste import WasteAnalyzer
 from imgscan.analyzers.label_secret import LabelSecretAnalyzer
 from imgscan.analyzers.root_user import RootUserAnalyzer
 from imgscan.analyzers.sensitive_file import SensitiveFileAnalyzer
+from imgscan.analyzers.setuid_file import SetuidFileAnalyzer
 
 __all__ = ["ANALYZERS", "Analyzer", "Evidence", "Outcome"]
 
@@ -30,5 +34,9 @@ ANALYZERS: tuple[Analyzer, ...] = (
     AttestationSecretAnalyzer(),
     SensitiveFileAnalyzer(),
     BuildToolAnalyzer(),
+    SetuidFileAnalyzer(),
     HealthcheckAnalyzer(),
+    WasteAnalyzer(),
+    CachesAnalyzer(),
+    CommandsAnalyzer(),
 )

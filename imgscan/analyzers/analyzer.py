@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from imgscan.base_image import BaseImage
@@ -11,7 +11,18 @@ from imgscan.errors import Problem
 from imgscan.evidence import Depth, Fact, LayerScan, RuleSource
 from imgscan.image.image import HistoryStep, Image
 from imgscan.overlay import FileVersion, Overlay
-from imgscan.report import AddedBy, Family, Finding, FindingFate, Policy, Rule, Suppressed, Tool
+from imgscan.report import (
+    AddedBy,
+    Family,
+    Finding,
+    FindingFate,
+    Location,
+    LocationKind,
+    Policy,
+    Rule,
+    Suppressed,
+    Tool,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,13 @@ class Evidence:
         if step is None:
             return AddedBy(layer, None, None)
         return AddedBy(layer, step.index, step.instruction.text)
+
+    def place_of(self, layer: int) -> Location:
+        """Where to tell what concerns a layer as a whole: the step that made it, if the history tells which."""
+        step = self.step(layer)
+        if step is None:
+            return Location(LocationKind.IMAGE, layer=layer, name=f"layer {layer}")
+        return Location(LocationKind.HISTORY, history=step.index)
 
     def set_by(self, keyword: str) -> AddedBy | None:
         """The last step with this Dockerfile keyword (`USER`), which set a field of the config; None without one."""
@@ -84,6 +102,19 @@ class Evidence:
         for layer, fact in self.facts(kind):
             if self.overlay.version_of(layer, fact.member).present:
                 yield layer, fact
+
+
+def numbered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings in the order given, those of equal identity told apart by their ordinals: for steps, which have no name.
+
+    The order of a report is by step; an analyzer that goes through the history in its order agrees with it.
+    """
+    counts: dict[tuple[str, ...], int] = {}
+    made = []
+    for finding in findings:
+        ordinal = counts[finding.identity] = counts.get(finding.identity, -1) + 1
+        made.append(replace(finding, ordinal=ordinal) if ordinal else finding)
+    return tuple(made)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from itertools import islice
 from posixpath import basename, dirname
 
 from imgscan.accounts import EffectiveUser, effective_user, may_execute
+from imgscan.amounts import size_text
 from imgscan.analyzers.analyzer import Evidence, Outcome
 from imgscan.analyzers.build_tool_rules import RULES
 from imgscan.analyzers.tool_names import ToolName, tool_named
@@ -303,15 +304,3 @@ def _unread_databases(evidence: Evidence) -> Iterator[Problem]:
         if version is not None and version.member.size:
             message = "packages in an unfinished SQLite log are not known: owners of programs may be missing"
             yield Problem("package-database-log", message, Effect.OPAQUE, path, version.layer)
-
-
-def size_text(size: int) -> str:
-    """`1.1 MB`: powers of 1000, as registries show sizes."""
-    if size < 1000:
-        return f"{size} bytes"
-    value = size / 1000
-    for unit in ("kB", "MB", "GB"):
-        if value < 999.95 or unit == "GB":
-            return f"{value:.1f} {unit}"
-        value /= 1000
-    return ""

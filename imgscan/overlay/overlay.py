@@ -148,6 +148,20 @@ class Overlay:
             position += 1
         return entries
 
+    def members_below(self, path: str) -> Iterator[tuple[int, int]]:
+        """(layer, member) of all that the final file system has below directory `path`, in path order.
+
+        Without making a FileVersion of each: for directories with a hundred thousand files.
+        """
+        sort_key = self._stack.sort_key
+        prefix = encode(path).replace(b"/", b"\0") + b"\0"
+        for position in range(bisect_left(self._order, prefix, key=sort_key), len(self._order)):
+            at = self._order[position]
+            if not sort_key(at).startswith(prefix):
+                return
+            if self._fates[at] == 0:
+                yield self._stack.locate(at)
+
     def final_files(self) -> Iterator[FileVersion]:
         """Everything in the final file system, in path order."""
         for at in self._order:

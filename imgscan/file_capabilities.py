@@ -54,7 +54,7 @@ class FileCapabilities:
 
     @property
     def root_like(self) -> tuple[str, ...]:
-        """The permitted ones that are as good as being root (capabilities(7)): files, users or the kernel are theirs."""
+        """The permitted ones that are as good as root: all files, users or the kernel are theirs (capabilities(7))."""
         return tuple(name for name in _names(self.permitted) if name in _ROOT_LIKE)
 
     @property

@@ -1,0 +1,57 @@
+"""What a user of the container could put something else in the place of, by owner, mode and the directories above."""
+
+from __future__ import annotations
+
+from imgscan.accounts import Access, EffectiveUser, permits
+from imgscan.evidence import MemberKind
+from imgscan.overlay import FileVersion, Overlay
+
+STICKY = 0o1000
+"""In a directory: only owners may rename and delete."""
+
+OTHERS = EffectiveUser("", None, None, None, (), implicit=False)
+"""Somebody who owns nothing and is in no group."""
+
+
+def may_change(user: EffectiveUser, version: FileVersion) -> bool:
+    """Whether the user may write to one file or directory, or make it writable as its owner."""
+    owns = user.uid is not None and version.member.uid == user.uid
+    return owns or permits(user, version.member, Access.WRITE)
+
+
+def weak_point(user: EffectiveUser, overlay: Overlay, path: str) -> FileVersion | None:
+    """Where the user may write in order to replace what `path` leads to: the uppermost such directory, else the file.
+
+    Looks along the name as given and along where it leads. A directory that no layer has an entry for is taken for
+    root's. None where the user can do nothing, or nothing is there.
+    """
+    version = overlay.resolve(path)
+    if version is None:
+        return None
+    for name in dict.fromkeys((path, version.path)):
+        found = _weak_directory(user, overlay, name)
+        if found is not None:
+            return found
+    kinds = (MemberKind.FILE, MemberKind.DIRECTORY)
+    return version if version.member.kind in kinds and may_change(user, version) else None
+
+
+def _weak_directory(user: EffectiveUser, overlay: Overlay, path: str) -> FileVersion | None:
+    """The uppermost directory above `path` in which the user may put another entry in the place of the next one."""
+    parts = path.split("/")
+    for depth in range(len(parts)):
+        directory = overlay.resolve("/".join(parts[:depth]))
+        if directory is None or directory.member.kind is not MemberKind.DIRECTORY:
+            continue
+        if not permits(user, directory.member, Access.EXECUTE) and directory.member.uid != user.uid:
+            return None  # what lies deeper is out of reach
+        entry = overlay.final("/".join(parts[: depth + 1]))
+        if may_change(user, directory) and _may_replace(user, directory, entry):
+            return directory
+    return None
+
+
+def _may_replace(user: EffectiveUser, directory: FileVersion, entry: FileVersion | None) -> bool:
+    if entry is None or not directory.member.mode & STICKY:
+        return True
+    return user.uid is not None and user.uid in (directory.member.uid, entry.member.uid)

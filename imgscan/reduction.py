@@ -9,7 +9,7 @@ from imgscan.analyzers.analyzer import Evidence
 from imgscan.errors import Effect, Problem
 from imgscan.evidence import LayerScan, MemberTable, RuleSource
 from imgscan.image.blob import BlobRef, MissingBlob
-from imgscan.image.image import Image, Layer
+from imgscan.image.image import Descriptor, Image, Layer
 from imgscan.overlay import Overlay
 
 
@@ -55,14 +55,14 @@ def _checked(layer: Layer, scan: LayerScan) -> tuple[LayerScan, list[Problem]]:
     """A layer's scan against what the metadata claims of it; its problems get the layer's index."""
     problems = [replace(problem, layer=layer.index) for problem in scan.problems]
     descriptor = layer.descriptor
-    if descriptor is not None and not _is_tar(descriptor.media_type):
+    if descriptor is not None and not is_tar(descriptor.media_type):
         problems = [
             Problem("no-layer", f"the blob is {descriptor.media_type}, no tar", Effect.OPAQUE, layer=layer.index)
             if not scan.members and problem.code in ("not-a-tar", "truncated-layer")
             else problem
             for problem in problems
         ]
-    if isinstance(layer.blob, MissingBlob) or any(problem.code == "unreadable-blob" for problem in problems):
+    if isinstance(layer.blob, MissingBlob) or any(problem.code in _NOT_READ for problem in problems):
         return scan, problems
 
     def mismatch(code: str, what: str, claimed: object, read: object) -> None:
@@ -90,5 +90,16 @@ def _of_unreferenced(name: str, scan: LayerScan) -> Iterator[Problem]:
             yield replace(problem, message=f"{name}: {problem.message}", effect=Effect.OPAQUE)
 
 
-def _is_tar(media_type: str) -> bool:
+_NOT_READ = ("unreadable-blob", "interrupted-blob", "missing-blob")
+"""Codes of what was not read whole: it need not be told as well that its digest and size differ."""
+
+
+def is_tar(media_type: str) -> bool:
+    """Whether a layer says that it is a tar; free text, so it is no proof of anything."""
     return not media_type or "tar" in media_type or "layer" in media_type or "rootfs" in media_type
+
+
+def is_foreign(descriptor: Descriptor) -> bool:
+    """Whether a layer is to be had from its maker only (image-spec, layer.md, non-distributable layers)."""
+    media_type = descriptor.media_type
+    return bool(descriptor.urls) or "foreign" in media_type or "nondistributable" in media_type

@@ -43,6 +43,14 @@ CREATE TABLE targets (
     media_type TEXT NOT NULL
 ) WITHOUT ROWID;
 
+CREATE TABLE target_problems (
+    target TEXT NOT NULL REFERENCES targets (digest),
+    code TEXT NOT NULL,
+    effect TEXT NOT NULL,
+    message TEXT NOT NULL
+);
+CREATE INDEX target_problems_by_target ON target_problems (target);
+
 CREATE TABLE tags (
     id INTEGER PRIMARY KEY,
     repository INTEGER NOT NULL REFERENCES repositories (id),
@@ -59,6 +67,7 @@ CREATE TABLE images (
     platform TEXT NOT NULL,
     image_id TEXT NOT NULL,
     created TEXT NOT NULL,
+    chain TEXT NOT NULL,
     first_run INTEGER NOT NULL,
     judged TEXT NOT NULL DEFAULT '',
     size INTEGER,
@@ -74,6 +83,8 @@ CREATE TABLE images (
     suppressed INTEGER,
     complete INTEGER
 );
+
+CREATE INDEX images_by_chain ON images (chain);
 
 CREATE TABLE target_images (
     target TEXT NOT NULL REFERENCES targets (digest),
@@ -104,18 +115,15 @@ CREATE TABLE image_layers (
 ) WITHOUT ROWID;
 CREATE INDEX image_layers_by_layer ON image_layers (layer);
 
-CREATE TABLE layer_repositories (
-    layer INTEGER NOT NULL REFERENCES layers (id),
-    repository INTEGER NOT NULL REFERENCES repositories (id),
-    PRIMARY KEY (layer, repository)
-) WITHOUT ROWID;
-
 CREATE TABLE selection (
     tag INTEGER NOT NULL REFERENCES tags (id),
     image INTEGER NOT NULL REFERENCES images (id),
     PRIMARY KEY (tag, image)
 ) WITHOUT ROWID;
 CREATE INDEX selection_by_image ON selection (image);
+
+CREATE VIEW selected_layers AS
+    SELECT DISTINCT layer FROM image_layers WHERE image IN (SELECT image FROM selection);
 
 CREATE TABLE scans (
     id INTEGER PRIMARY KEY,
@@ -165,6 +173,7 @@ CREATE TABLE findings (
     rule TEXT NOT NULL REFERENCES rules (id),
     severity TEXT NOT NULL,
     confidence TEXT NOT NULL,
+    origin TEXT NOT NULL,
     message TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
     kind TEXT NOT NULL,

@@ -47,8 +47,8 @@ class InnerResult:
                 inside.add((match.member, match.key, place))
         told = [*outer, *self.unpacked]
         kept = [match for match in told if (match.member, match.key, match.inner_path) not in inside]
-        # Nor is one that a reader of the file's form decoded with its name.
-        read = {(match.member, match.key) for match in told if match.spellings}
+        # Nor is one that a reader of the file's form decoded with its name, unless it set aside what counts by itself.
+        read = {(match.member, match.key) for match in told if match.spellings and not match.suppressed}
         decoded = [match for match in self.decoded if (match.member, match.key) not in read]
         return tuple(sorted([*kept, *decoded], key=lambda match: match.member))
 

@@ -199,14 +199,27 @@ def _after_percent(program: str, text: str) -> str:
 
 
 _INNER = re.compile(r"(?:\\n|(?<![\w.\\-]))(?P<name>[A-Za-z_][\w.-]{0,99})=(?P<value>(?:(?!\\n)[^\s\"'])+)")
+_AUTHORIZATION = re.compile(
+    r"(?P<name>(?:Proxy-)?Authorization|X-[A-Za-z-]{0,30}(?:Token|Key|Auth|Secret)|Private-Token|Job-Token|Api-?Key)"
+    r":[ \t]{0,8}(?:(?:Bearer|Basic|Token|ApiKey)[ \t]{1,8})?(?P<value>[^\s\"'\\]{4,})",
+    re.IGNORECASE,
+)
+_NETRC = re.compile(  # `printf` writes its line breaks as backslash and n
+    r"\bmachine(?:\s|\\n)+[^\s\\]{1,255}(?:\s|\\n)+login(?:\s|\\n)+[^\s\\]{1,255}(?:\s|\\n)+"
+    r"password(?:\s|\\n)+(?P<value>[^\s\"'\\]+)"
+)
 _OPENSSL_PASS = re.compile(r"pass:(?P<value>.+)", re.DOTALL)
 _CHPASSWD = re.compile(r"(?P<name>[a-z_][\w-]{0,31}):(?P<value>[^\s:]+)")
 
 
 def _of_program(program: str, words: list[Word]) -> Iterator[Found]:
-    """What echo writes (`echo "A=b c=d" > .env`, `echo root:secret | chpasswd`), and openssl's `pass:`."""
+    """What echo writes (`echo "A=b c=d" > .env`, `echo root:secret | chpasswd`), openssl's `pass:`, HTTP headers."""
     for word in words[1:]:
+        for header in _AUTHORIZATION.finditer(word.text):
+            yield _found(f"{header['name']} header", header["value"], word, option=True)
         if program in _WRITERS:
+            for entry in _NETRC.finditer(word.text):
+                yield _found("netrc password", entry["value"], word, option=True)
             for match in _INNER.finditer(word.text):
                 yield _found(match["name"], match["value"], word, option=False)
             pair = _CHPASSWD.fullmatch(word.text.removesuffix("\\n"))

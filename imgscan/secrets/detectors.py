@@ -22,6 +22,7 @@ from functools import lru_cache
 from imgscan.evidence import RuleSource
 from imgscan.secrets.assignments import NamedSecretDetector
 from imgscan.secrets.detector import Detector
+from imgscan.secrets.env_lines import EnvLineDetector
 from imgscan.secrets.formats.ansible_vault import AnsibleVaultDetector
 from imgscan.secrets.formats.kubernetes import SecretManifestDetector
 from imgscan.secrets.rules.compiled import builtin_rules
@@ -30,7 +31,13 @@ from imgscan.secrets.rules.load import load_rules
 from imgscan.secrets.rules.plugins import plugins_of
 from imgscan.secrets.structures import STRUCTURES
 
-OWN: tuple[Detector, ...] = (*STRUCTURES, NamedSecretDetector(), SecretManifestDetector(), AnsibleVaultDetector())
+OWN: tuple[Detector, ...] = (
+    *STRUCTURES,
+    NamedSecretDetector(),
+    EnvLineDetector(),
+    SecretManifestDetector(),
+    AnsibleVaultDetector(),
+)
 
 # By name, so that a plan can be made, and a cached scan found, without loading detect-secrets.
 PLUGINS: tuple[str, ...] = (

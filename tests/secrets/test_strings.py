@@ -85,6 +85,13 @@ def test_entropy_and_addresses_decide_where_asked_for():
         ("/bin/sh -c #(nop)  ENV DB_PASSWORD=hunter2prod", [("DB_PASSWORD", "hunter2prod")]),
         ("|2 NPM_TOKEN=abc123xyz789 V=1 /bin/sh -c npm ci", [("NPM_TOKEN", "abc123xyz789")]),
         (f"npm config set //r/:_authToken={TOKEN}", [(None, TOKEN)]),
+        ("curl -H 'Authorization: Bearer abcDEF123456' https://x", [("Authorization header", "abcDEF123456")]),
+        ('curl --header "PRIVATE-TOKEN: zyx9876543210" https://x', [("PRIVATE-TOKEN header", "zyx9876543210")]),
+        ('echo "machine git.test login bot password hunter2prod" > ~/.netrc', [("netrc password", "hunter2prod")]),
+        (
+            r'printf "machine git.test\nlogin bot\npassword hunter2prod\n" > ~/.netrc',
+            [("netrc password", "hunter2prod")],
+        ),
     ],
 )
 def test_a_password_on_a_command_line(command, expected):
@@ -107,6 +114,8 @@ def test_a_password_on_a_command_line(command, expected):
         "unzip -p a.zip x > y",
         "echo done: ok",
         "# PASSWORD=hunter2prod",
+        'curl -H "Authorization: Bearer $TOKEN" https://x',
+        "curl -H 'Accept: application/json' -H 'X-Api-Version: 2023-01-01' https://x",
     ],
 )
 def test_an_ordinary_command_is_none(command):

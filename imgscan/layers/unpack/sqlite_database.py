@@ -25,6 +25,9 @@ _SETTING = frozenset(
     {"key", "name", "setting", "option", "property", "variable", "param", "parameter", "config", "item"}
 )
 _VALUE = frozenset({"value", "val", "data", "content", "text", "setting_value", "option_value", "config_value"})
+_SETTING_LINE = re.compile(
+    rb"(?P<name>(?:[A-Za-z_][\w.-]{0,60})?(?i:pass|pwd|secret|token|key|auth|cred)[\w.-]{0,40})=(?P<value>[^\s=]\S{3,4000})"
+)
 _ENCODINGS = {2: "utf-16-le", 3: "utf-16-be"}
 
 
@@ -218,6 +221,8 @@ class _Rows:
                 self._rest = self._row(payload)
             elif cut:
                 self._rest = payload + b"\n"
+            elif _SETTING_LINE.search(payload):
+                self._rest = b"".join(line for value in _record(payload) for line in _settings(value or b""))
         data, self._rest = self._rest[:size], self._rest[size:]
         return data
 
@@ -234,9 +239,18 @@ class _Rows:
                 lines.append(b'"%s": "%s"\n' % (label, text))
             else:
                 lines.append(b'"%s": "%s"\n' % (column.encode("utf-8", "replace"), text))
+            lines += _settings(text)
             if _is_setting(column):
                 label = text[:128].replace(b'"', b"'").replace(b"\n", b" ")
         return b"".join(lines)
+
+
+def _settings(text: bytes) -> Iterator[bytes]:
+    """Lines of a cell that are an assignment, `db_password=...`: quoted, as a database's name promises no settings."""
+    for line in text.splitlines():
+        found = _SETTING_LINE.fullmatch(line.strip())
+        if found is not None and b'"' not in found["value"]:
+            yield b'"%s": "%s"\n' % (found["name"], found["value"])
 
 
 def _text(value: bytes, encoding: str) -> str:

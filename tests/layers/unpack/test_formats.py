@@ -222,6 +222,16 @@ def test_values_of_a_database_that_columns_or_neighbours_name(scan, encoding):
     assert found == {("users", "password"), ("settings", "smtp_password")}
 
 
+@pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le", "UTF-16be"])
+def test_settings_in_the_cells_of_a_database(scan, encoding):
+    database = make.sqlite(
+        "CREATE TABLE notes (id INTEGER, body TEXT)",
+        ("INSERT INTO notes VALUES (1, ?)", ("old settings\nDB_PASSWORD=VaRGxlkT2i_jqK3\nPORT=80\n",)),
+        encoding=encoding,
+    )
+    assert {(match.inner_path, match.name) for match in scan(database).matches} >= {("notes", "DB_PASSWORD")}
+
+
 def test_a_database_of_many_pages(scan):
     rows = [("INSERT INTO users VALUES (?, ?)", (n, f"nothing {n}" * 20)) for n in range(400)]
     last = ("INSERT INTO users VALUES (?, ?)", (1000, "Winter2024!x9"))

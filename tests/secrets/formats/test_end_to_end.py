@@ -205,6 +205,14 @@ def test_values_are_shown_decoded_on_request(tmp_path, options):
     assert [each.secret.value for each in report.verdict.open if each.secret] == [PASSWORD]
 
 
+def test_what_a_value_of_a_secret_holds_counts_where_the_value_itself_does_not(tmp_path, options):
+    """A URL is a placeholder for a secret; the token in this one is none."""
+    url = "https://hooks.slack.com/services/" + "TVCSXX03SUC/B8EJXQR4CCD/NK2WSkRPckb8JTL12WaXybs9"
+    text = f"kind: Secret\nmetadata:\n  name: hook\ndata:\n  url: {b64(url.encode())}\n"
+    report = inspected(tmp_path, replace(options, show_secrets=True), layer({"srv/hook.yaml": text}))
+    assert [each.secret.value for each in report.verdict.open if each.secret] == [url]
+
+
 def test_a_helm_release_is_an_archive_not_a_value(tmp_path, options):
     inner = gzip.compress(f"db:\n  password: {OTHER}\n".encode(), mtime=0)
     text = f"kind: Secret\nmetadata:\n  name: sh.helm.release.v1.shop.v1\ndata:\n  release: {b64(b64(inner))}\n"

@@ -30,21 +30,22 @@ def render(reports: Sequence[Report], options: RenderOptions) -> str:
         "schema": SCHEMA,
         "tool": {"name": "imgscan", "version": options.version},
         "reports": [_report(report, options) for report in reports],
-        "failures": [_failure(failure) for failure in options.failures],
+        "failures": [failure_document(failure) for failure in options.failures],
     }
-    return _written(document) + "\n"
+    return written(document) + "\n"
 
 
 _ROWS = 4
 """Depth from which a value stands on one line: a finding, a layer. Twenty thousand findings are told one by one."""
 
 
-def _written(value: Any, depth: int = 0) -> str:
+def written(value: Any, depth: int = 0) -> str:
+    """A document, or a part of one that stands at `depth`, as text."""
     if isinstance(value, dict) and value and depth < _ROWS:
-        parts = [f"{_line(key)}: {_written(item, depth + 1)}" for key, item in value.items()]
+        parts = [f"{_line(key)}: {written(item, depth + 1)}" for key, item in value.items()]
         return _block("{", parts, "}")
     if isinstance(value, list | Iterator) and depth <= _ROWS:
-        return _block("[", [_written(item, depth + 1) for item in value], "]")
+        return _block("[", [written(item, depth + 1) for item in value], "]")
     return _line(value)
 
 
@@ -72,7 +73,7 @@ def _clean(value: Any) -> Any:
     return value
 
 
-def _failure(failure: Failure) -> Document:
+def failure_document(failure: Failure) -> Document:
     return {
         "reference": failure.reference,
         "message": failure.message,
@@ -91,14 +92,14 @@ def _report(report: Report, options: RenderOptions) -> Document:
             "fail_on": str(options.fail_on),
             "exit_code": int(exit_code(report, options.completeness)),
         },
-        "findings": (_finding(finding, options) for finding in report.verdict.open),
-        "suppressed": (_suppressed(suppressed, options) for suppressed in report.verdict.suppressed),
+        "findings": (finding_document(finding, options) for finding in report.verdict.open),
+        "suppressed": (suppressed_document(suppressed, options) for suppressed in report.verdict.suppressed),
         "suppressed_counts": [
             {"reason": reason, "count": count} for reason, count in report.verdict.suppressed_counts.items()
         ],
         "tools": [_tool(tool) for tool in report.tools],
         "coverage": _coverage(report.coverage),
-        "problems": [_problem(problem) for problem in report.problems],
+        "problems": [problem_document(problem) for problem in report.problems],
         "dockerignore": [
             {"pattern": line.pattern, "reason": line.reason, "files": line.files, "example": line.example}
             for line in report.dockerignore
@@ -166,7 +167,7 @@ def _summary(summary: Summary) -> Document:
     }
 
 
-def _finding(finding: Finding, options: RenderOptions) -> Document:
+def finding_document(finding: Finding, options: RenderOptions) -> Document:
     place, fate, added_by = finding.location, finding.fate, finding.added_by
     return {
         "rule": finding.rule.id,
@@ -212,8 +213,8 @@ def _secret(secret: SecretSighting, options: RenderOptions) -> Document:
     return document
 
 
-def _suppressed(suppressed: Suppressed, options: RenderOptions) -> Document:
-    return {"reason": suppressed.reason, "by": suppressed.by, **_finding(suppressed.finding, options)}
+def suppressed_document(suppressed: Suppressed, options: RenderOptions) -> Document:
+    return {"reason": suppressed.reason, "by": suppressed.by, **finding_document(suppressed.finding, options)}
 
 
 def _tool(tool: Tool) -> Document:
@@ -250,7 +251,7 @@ def _skip(skip: Skip) -> Document:
     return {"reason": skip.reason, "count": skip.count, "bytes": skip.bytes}
 
 
-def _problem(problem: Problem) -> Document:
+def problem_document(problem: Problem) -> Document:
     return {
         "code": problem.code,
         "message": problem.message,

@@ -10,7 +10,7 @@ from imgscan.evidence import Skip
 from imgscan.renderers import phrases
 from imgscan.renderers.style import Page
 from imgscan.renderers.text import count_text, one_line, size_text, width, wrap
-from imgscan.report import Report, Severity
+from imgscan.report import Report, Severity, Verdict
 from imgscan.report.exit_code import ExitCode, exit_code
 
 PROBLEMS = 5
@@ -72,15 +72,19 @@ def _bulleted(mark: str, texts: Sequence[str], page: Page, code: str = "") -> Li
 
 def verdict(report: Report, page: Page) -> Lines:
     """The last line: what the exit code is and why."""
+    return conclusion(report.verdict, exit_code(report, page.options.completeness), page)
+
+
+def conclusion(judged: Verdict, code: ExitCode, page: Page) -> Lines:
+    """What an exit code is and why, in a line or some."""
     options, style = page.options, page.style
-    code = exit_code(report, options.completeness)
     failing = Counter(
         finding.severity
-        for finding in report.verdict.open
+        for finding in judged.open
         if options.fail_on is not Severity.NONE and finding.severity >= options.fail_on
     )
     found = ", ".join(f"{failing[severity]} {severity}" for severity in reversed(Severity) if failing[severity])
-    below = count_text(len(report.verdict.open) - failing.total(), "other finding", "other findings")
+    below = count_text(len(judged.open) - failing.total(), "other finding", "other findings")
     if code is ExitCode.INCOMPLETE:
         why = "not everything could be read, so nothing can be called clean"
         reason = f"{why}; {found} found" if found else why
@@ -89,7 +93,7 @@ def verdict(report: Report, page: Page) -> Lines:
     elif options.fail_on is Severity.NONE:
         reason = f"nothing fails the run (--fail-on none); {below}"
     else:
-        reason = f"nothing at {options.fail_on} or worse" + (f"; {below}" if report.verdict.open else "")
+        reason = f"nothing at {options.fail_on} or worse" + (f"; {below}" if judged.open else "")
     word = {ExitCode.CLEAN: "PASS", ExitCode.FOUND: "FAIL", ExitCode.INCOMPLETE: "INCOMPLETE"}[code]
     first, *more = wrap(f"{reason}. Exit code {int(code)}.", page.width - len(word) - 2)
     return [f"{style.verdict(code, word)}  {first}", *(" " * (len(word) + 2) + line for line in more)]

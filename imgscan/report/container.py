@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from imgscan.errors import Effect, Problem
 from imgscan.report.exit_code import Completeness, ExitCode
+from imgscan.report.finding import Rule
 from imgscan.report.policy import Verdict
 
 
@@ -137,6 +138,10 @@ DEFAULT_CAPABILITIES = frozenset(
 """What containers get without being asked (moby: oci/caps/defaults.go); podman gives a subset."""
 
 
+BENCHMARK = "CIS Docker Benchmark 1.6.0"
+"""The rules of family `container` name their item of it at the end of their explanations."""
+
+
 class ChangeKind(StrEnum):
     """What a container did to a path since it was made."""
 
@@ -218,6 +223,12 @@ class ContainerReport:
     def complete(self) -> bool:
         """False where promised evidence was not read: exit code 3."""
         return not any(problem.effect is Effect.INCOMPLETE for problem in self.problems)
+
+
+def benchmark_number(rule: Rule) -> str:
+    """The item of the CIS Docker Benchmark that a rule answers to: `5.13`; empty where there is none."""
+    _, found, number = rule.explanation.rpartition(f"{BENCHMARK}: ")
+    return number.removesuffix(".") if found else ""
 
 
 def container_exit_code(report: ContainerReport, completeness: Completeness) -> ExitCode:

@@ -94,6 +94,7 @@ class ContainerEngine(EngineApi):
             response = self._api._get(
                 self._api._url("/containers/{0}/archive", container_id),
                 params={"path": path},
+                headers={"Accept-Encoding": "identity"},  # else the engine compresses it
                 stream=True,
                 timeout=(CONNECT_SECONDS, FILE_SECONDS),
             )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from imgscan.errors import Problem
 from imgscan.evidence import Member, MemberKind, encode
 from imgscan.runtime.engine import ContainerEngine
 from imgscan.tar.header import BLOCK
@@ -69,23 +70,28 @@ class ReadFile:
 
 
 def as_layer(
-    archives: Iterator[tuple[str, Iterator[bytes]]], seen: Callable[[ReadFile], None], budget: int
+    archives: Iterator[tuple[str, Iterator[bytes]]],
+    seen: Callable[[ReadFile], None],
+    problems: list[Problem],
+    budget: int,
 ) -> Iterator[bytes]:
     """One tar made of archives, each with the path that it was asked for; its names are that path's.
 
     An engine names what it hands out by the last part of the path alone. `seen` is told of each file when it has gone
-    by. Ends when more than `budget` bytes of files have come.
+    by, `problems` gets what is wrong with an archive. Ends when more than `budget` bytes of files have come.
     """
     left = budget
     for asked, blocks in archives:
         parent = asked.strip("/").rpartition("/")[0]
-        for member, data in TarReader(BlockStream(blocks)):
+        reader = TarReader(BlockStream(blocks))
+        for member, data in reader:
             if left < 0:
                 return
             kind = _TYPES.get(member.kind)
-            if kind is None:
-                continue
             path = f"{parent}/{member.path}".strip("/")
+            if kind is None:  # a socket, a pipe, a device: it is there, and has nothing to read
+                seen(ReadFile(path, member.kind, 0, member.mode, member.uid, None))
+                continue
             yield _header(path, member, kind)
             digest = hashlib.sha256()
             size = member.size if member.kind is MemberKind.FILE else 0
@@ -98,6 +104,7 @@ def as_layer(
             left -= size
             sha256 = digest.hexdigest() if member.kind is MemberKind.FILE else None
             seen(ReadFile(path, member.kind, member.size, member.mode, member.uid, sha256, truncated=got < size))
+        problems += [replace(problem, path=asked, layer=None) for problem in reader.problems]
     yield bytes(2 * BLOCK)
 
 

@@ -6,8 +6,7 @@ Numbers are those of CIS Docker Benchmark 1.6.0, section 5 (container runtime), 
 from __future__ import annotations
 
 from imgscan.report import Rule, Severity
-
-BENCHMARK = "CIS Docker Benchmark 1.6.0"
+from imgscan.report.container import BENCHMARK
 
 
 def _rule(name: str, cis: str, severity: Severity, *texts: str) -> Rule:
@@ -237,9 +236,3 @@ RULES: tuple[Rule, ...] = (
     UNEXPECTED_PORT, DEFAULT_BRIDGE, RESTART_POLICY, HEALTH_CHECK, UNHEALTHY, CGROUP_PARENT, OUTDATED_IMAGE, SSH_SERVER,
     ENV_SECRET, COMMAND_SECRET, WRITTEN_SECRET, CHANGED_PROGRAM, NEW_PROGRAM, CHANGED_SYSTEM_FILE,
 )  # fmt: skip
-
-
-def benchmark_number(rule: Rule) -> str:
-    """The item of the CIS Docker Benchmark that a rule answers to: `5.13`; empty where there is none."""
-    _, found, number = rule.explanation.rpartition(f"{BENCHMARK}: ")
-    return number.removesuffix(".") if found else ""

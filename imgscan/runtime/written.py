@@ -73,7 +73,7 @@ def written_since_start(
             options.progress("reading changes", total, None)
 
     archives = _archives(engine, described.id, wanted[:MAX_REQUESTS], problems)
-    scan = _scan(as_layer(archives, seen, MAX_BYTES), options, key, revealed)
+    scan = _scan(as_layer(archives, seen, problems, MAX_BYTES), options, key, revealed)
     if total > MAX_BYTES:
         message = f"more than {MAX_BYTES:,} bytes were written; what came after those was not read"
         problems.append(Problem("too-much-written", message, Effect.INCOMPLETE))
@@ -191,4 +191,4 @@ def _completed(change: Change, read: dict[str, ReadFile]) -> Change:
     if file is None:
         return change
     size = file.size if file.kind is MemberKind.FILE else None
-    return replace(change, size=size, mode=file.mode, uid=file.uid, sha256=file.sha256)
+    return replace(change, size=size, mode=file.mode & 0o7777, uid=file.uid, sha256=file.sha256)

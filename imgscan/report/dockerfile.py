@@ -14,14 +14,14 @@ class DockerfileRow:
     `path` is relative to the repository, with forward slashes. `lines` has a line for each step of the image's history,
     None where no line is sure; steps of the base image have the line of the FROM that brought them in. `from_line` is
     that line, None where the Dockerfile does not fit. `stage` is the name of the stage that the image is, else its
-    number from 0. `base_steps` are the first steps, which no instruction made.
+    number from 0. `base_steps` counts the first steps, which no instruction made; None where that is not sure.
     """
 
     path: str
     fits: bool
     from_line: int | None = None
     stage: str = ""
-    base_steps: int = 0
+    base_steps: int | None = None
     lines: tuple[int | None, ...] = ()
 
     def line_of_step(self, step: int | None) -> int | None:

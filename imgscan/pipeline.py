@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING
 from imgscan.analyzers import ANALYZERS
 from imgscan.analyzers.analyzer import Analyzer, Evidence
 from imgscan.base_image import KnownImage, base_problems, begins_with, find_base
-from imgscan.errors import Effect, ImageNotFound, Problem, UsageError
+from imgscan.errors import Effect, ImageNotFound, Problem, SourceError, UsageError
 from imgscan.evidence import Depth, LayerScan, RuleSource, ScanPlan
-from imgscan.image.blob import BlobRef, FileBlob, Readable
+from imgscan.image.blob import BlobRef, FileBlob, Readable, RegistryBlob
 from imgscan.image.image import Image
 from imgscan.judgement import judge
 from imgscan.layers.cache import FileIdentity, ScanCache
@@ -35,11 +35,15 @@ from imgscan.overlay import Overlay
 from imgscan.reduction import missing_layer, stack, unread_layer
 from imgscan.report import Policy, Report
 from imgscan.secrets.rules.load import load_rules
-from imgscan.sources import SOURCES
-from imgscan.sources.source import Opened, PlatformRequest, Request, Source
+from imgscan.sources.opening import open_reference
+from imgscan.sources.registry.blobs import RegistryBlobs
+from imgscan.sources.source import Opened, PlatformRequest, Request
 
 if TYPE_CHECKING:
     from imgscan.layers.scan import LayerScanner
+
+DOWNLOADS = 4
+"""Layers that come from a registry at once, on a machine with fewer processors too: each waits for the network."""
 
 ProgressCallback = Callable[[str, int, int | None], None]
 """(what, done, total): bytes; `total` is None where nobody knows."""
@@ -69,6 +73,8 @@ class Options:
     cache_directory: Path | None = None
     timeout: float | None = None
     """Seconds a source may be silent; None for its own defaults."""
+    insecure: bool = False
+    """Registries may be asked over plain HTTP, and with any certificate."""
     key: bytes | None = field(default=None, repr=False)
     """Keys the ids of secrets in reports (IMGSCAN_KEY); None draws one for this run."""
     progress: ProgressCallback | None = None
@@ -125,9 +131,8 @@ def open_layers(
 def open_image(reference: str, options: Options, run: _Run | None = None) -> Iterator[Opened]:
     """An image's metadata, from the source that its reference means."""
     run = run or _Run(options, ScanPlan(depth=Depth.CONFIG))
-    source, target = find_source(reference)
-    request = Request(target, options.platforms, options.timeout)
-    with source.open(request, run) as opened:
+    request = Request(reference, options.platforms, options.timeout, insecure=options.insecure)
+    with open_reference(request, run) as opened:
         yield opened
 
 
@@ -147,38 +152,6 @@ def with_base(evidence: Evidence, opened: Opened, stated: Sequence[KnownImage] =
     chosen = named[0] if named else None
     image = replace(image, problems=(*image.problems, *base_problems(image, chosen)))
     return replace(evidence, image=image, base=find_base(image, (*others, *opened.neighbours), chosen))
-
-
-def find_source(reference: str) -> tuple[Source, str]:
-    """The source that a reference means, and what to ask it for.
-
-    `SCHEME:TARGET` is explicit; otherwise an existing path is read as what it is, and anything else is asked for
-    by name, in the order of SOURCES.
-    """
-    scheme, colon, target = reference.partition(":")
-    if not reference.strip():
-        # Path("") is the working directory: an unset variable in a script must not scan that.
-        raise UsageError("the image has no name", tip="write NAME[:TAG], a path, or - for standard input")
-    for source in SOURCES:
-        if colon and source.scheme == scheme and target:
-            return source, target
-    mistyped = _looks_like_archive(reference)
-    for source in SOURCES:
-        if source.detect(reference) and not (mistyped and source.scheme == "docker"):
-            return source, reference
-    if mistyped:
-        raise ImageNotFound(
-            f"there is no file {reference!r}", tip=f"an image of that name is asked for with docker:{reference}"
-        )
-    raise ImageNotFound(
-        f"{reference!r} is neither an image reference nor a path that exists",
-        tip="write NAME[:TAG], a path, or SCHEME:TARGET with one of: " + ", ".join(s.scheme for s in SOURCES),
-    )
-
-
-def _looks_like_archive(reference: str) -> bool:
-    """Whether a name is a mistyped path rather than a repository that somebody would pull."""
-    return reference.endswith((".tar", ".tgz", ".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2"))
 
 
 def chosen_analyzers(families: Sequence[str]) -> tuple[Analyzer, ...]:
@@ -217,6 +190,8 @@ class _Run:
         self._scanner: LayerScanner | None = None
         self._scanner_lock = Lock()
         self._lock = Lock()
+        self._registries = RegistryBlobs(timeout=options.timeout)
+        self._downloaded: dict[BlobRef, LayerScan] = {}  # by all images of one reference: platforms may share layers
         self._unreferenced: dict[BlobRef, LayerScan] = {}  # of no image: scanned once for all of them
         self._done = 0
         self._total: int | None = None
@@ -272,13 +247,17 @@ class _Run:
         if not self.opens_layers:
             return Evidence(image, (), Overlay(()), secret_key=self._key, rules=self._options.rules)
         lost = [blob for _, blob in opened.unreferenced]
-        found = self._scan_all([*(layer.blob for layer in image.layers), *lost], {**opened.scans, **self._unreferenced})
+        known = {**opened.scans, **self._unreferenced, **self._downloaded}
+        found = self._scan_all([*(layer.blob for layer in image.layers), *lost], known)
+        if len(opened.images) > 1:
+            self._downloaded |= {blob: scan for blob, scan in found.items() if isinstance(blob, RegistryBlob)}
         self._unreferenced = {blob: found[blob] for blob in lost}
         unreferenced = tuple((name, found[blob]) for name, blob in opened.unreferenced)
         return stack(image, found, secret_key=self._key, rules=self._options.rules, unreferenced=unreferenced)
 
     def finish(self) -> None:
-        """Leave the cache as it should be."""
+        """Leave the cache as it should be, and no connection open."""
+        self._registries.close()
         if self._scanner is not None:
             self._scanner.close()
             if self._cache is not None:
@@ -293,14 +272,42 @@ class _Run:
         """A scan for each distinct blob, the biggest first, as one big layer may take as long as all others."""
         scans = dict(known)
         blobs = [blob for blob in dict.fromkeys(wanted) if blob not in scans]
-        files = sorted((blob for blob in blobs if isinstance(blob, FileBlob)), key=lambda blob: -blob.size)
-        self._total = sum(blob.size for blob in files)
-        with ThreadPoolExecutor(max(1, min(len(files), _cores())), "imgscan-layer") as pool:
-            scans.update(zip(files, pool.map(self._scan_file, files), strict=True))
+        openable = [blob for blob in blobs if isinstance(blob, FileBlob | RegistryBlob)]
+        openable.sort(key=lambda blob: -blob.size)
+        self._total = sum(max(blob.size, 0) for blob in openable)
+        remote = any(isinstance(blob, RegistryBlob) for blob in openable)
+        workers = max(_cores(), DOWNLOADS) if remote else _cores()
+        with ThreadPoolExecutor(max(1, min(len(openable), workers)), "imgscan-layer") as pool:
+            scans.update(zip(openable, pool.map(self._scan_blob, openable), strict=True))
         for blob in blobs:
             if blob not in scans:
                 scans[blob] = missing_layer(blob)
         return scans
+
+    def _scan_blob(self, blob: FileBlob | RegistryBlob) -> LayerScan:
+        return self._scan_file(blob) if isinstance(blob, FileBlob) else self._scan_download(blob)
+
+    def _scan_download(self, blob: RegistryBlob) -> LayerScan:
+        """Scan a layer while it comes; where it breaks off for good, what came before counts."""
+        use_cache = self._cache is not None and self._reader is None
+        if use_cache and self._cache is not None and self._options.cache is not CacheMode.VERIFY:
+            known = self._cache.find_blob(blob.digest, self.plan.fingerprint)
+            if known is not None:
+                return known
+        try:
+            with self._registries.open(blob) as stream:
+                scan = self._scan(stream) if self._reader is None else self._reader(stream)
+        except ImageNotFound as error:
+            return unread_layer(Problem("missing-blob", error.message, Effect.INCOMPLETE))
+        except SourceError as error:
+            return unread_layer(Problem("unreadable-blob", error.message, Effect.INCOMPLETE))
+        if stream.failure is not None:
+            lost = Problem("interrupted-blob", f"the layer broke off: {stream.failure.message}", Effect.INCOMPLETE)
+            return replace(scan, problems=(*scan.problems, lost))
+        if use_cache and self._cache is not None:
+            self._cache.put(scan)
+            self._cache.put_blob(scan)
+        return scan
 
     def _scan_file(self, blob: FileBlob) -> LayerScan:
         try:

@@ -9,8 +9,9 @@ import pytest
 
 from imgscan.errors import Effect, ImageNotFound, UsageError
 from imgscan.evidence import Depth
-from imgscan.pipeline import CacheMode, Options, find_source, inspect_image
+from imgscan.pipeline import CacheMode, Options, inspect_image
 from imgscan.report import Policy, Severity
+from imgscan.sources.opening import find_source
 from tests.image_builder import (
     ARCHIVES,
     BuiltImage,

@@ -7,6 +7,7 @@ did not read everything is not kept. A cache that cannot be read or written is t
     scans/HMAC.scan           a LayerScan, see `encode_scan`; named after diff_id and plan under the key, so that a
                               scan whose matches bear another key is never found
     files/IDENTITY.json       what a verified read of a run of bytes in a file gave
+    blobs/HEX.json            what a blob with a verified digest gave, however it came
     configs/HEX               a config blob, by its digest, sealed under the key
     matcher-*.hsdb            compiled patterns
 """
@@ -152,6 +153,26 @@ class ScanCache:
             document = {"identity": list(identity.parts), "diff_id": scan.diff_id, "digest": scan.digest}
             self._write(self._directory / "files" / f"{identity.name}.json", [json.dumps(document).encode()])
 
+    def find_blob(self, digest: str, plan: str) -> LayerScan | None:
+        """The scan of a blob that an earlier read verified to have this digest."""
+        data = _read(self._blob_path(digest))
+        if data is None:
+            return None
+        try:
+            document = json.loads(data)
+        except ValueError:
+            return None
+        if not isinstance(document, dict) or document.get("digest") != digest:
+            return None
+        diff_id, size = document.get("diff_id"), document.get("stored_size")
+        scan = self.get(diff_id, plan) if isinstance(diff_id, str) else None
+        return replace(scan, digest=digest, stored_size=size) if scan is not None and isinstance(size, int) else None
+
+    def put_blob(self, scan: LayerScan) -> None:
+        """Remember what the blob that was scanned is, by the digest that was computed from it."""
+        document = {"digest": scan.digest, "diff_id": scan.diff_id, "stored_size": scan.stored_size}
+        self._write(self._blob_path(scan.digest), [json.dumps(document).encode()])
+
     def config(self, image_id: str) -> bytes | None:
         """A config blob, if its digest is right."""
         algorithm, _, name = image_id.partition(":")
@@ -200,6 +221,9 @@ class ScanCache:
     def _scan_path(self, diff_id: str, plan: str) -> Path:
         name = hmac.digest(self.secret_key(), f"{diff_id} {plan}".encode(), hashlib.sha256).hex()[:40]
         return self._directory / "scans" / f"{name}.scan"
+
+    def _blob_path(self, digest: str) -> Path:
+        return self._directory / "blobs" / f"{hashlib.sha256(digest.encode()).hexdigest()[:40]}.json"
 
     def _write(self, path: Path, data: Sequence[bytes | memoryview], *, keep_first: bool = False) -> None:
         """Atomic: readers see all of it or nothing; a broken or interrupted write leaves no file behind.

@@ -32,7 +32,7 @@ from imgscan.sources.engine_answers import (
     trailing_error,
 )
 from imgscan.sources.engine_images import IMAGE_ID, read, resolve
-from imgscan.sources.source import LayerVisitor, Opened, Request
+from imgscan.sources.source import LayerVisitor, NotHere, Opened, Request
 
 if TYPE_CHECKING:
     import docker
@@ -80,7 +80,14 @@ class DockerEngine:
                 f"{plain(request.target)!r} is no image reference",
                 tip="write NAME[:TAG], NAME@DIGEST or an image id; names are lower case",
             )
-        engine = connect(os.environ if self._environment is None else self._environment, request.timeout)
+        environment = os.environ if self._environment is None else self._environment
+        try:
+            engine = connect(environment, request.timeout)
+        except SourceUnavailable as error:
+            # An id names bytes; a registry would take it for a name, and give whatever has that name.
+            if request.elsewhere and not IMAGE_ID.fullmatch(request.target):
+                raise NotHere(error.message, tip=error.tip) from error
+            raise
         try:
             opened = read(engine, resolve(engine, request, visitor), request, visitor)
         finally:

@@ -24,7 +24,7 @@ from imgscan.image.image import Image, Layer, Platform, SourceKind
 from imgscan.image.oci import parse_config
 from imgscan.sources.archive_stream import read_archive_stream
 from imgscan.sources.engine_answers import Described, config_document, describe, same_platform
-from imgscan.sources.source import LayerVisitor, Opened, PlatformRequest, Request
+from imgscan.sources.source import LayerVisitor, NotHere, Opened, PlatformRequest, Request
 from imgscan.sources.watched_stream import WatchedStream
 
 DRAIN_BYTES = 1 << 20
@@ -69,6 +69,8 @@ def resolve(engine: Engine, request: Request, visitor: LayerVisitor) -> Describe
         if IMAGE_ID.fullmatch(request.target):
             # An id names bytes; a registry would take it for a name, and give whatever has that name.
             raise ImageNotFound(f"{engine.name} has no image {request.target}", tip="docker image ls shows what it has")
+        if request.elsewhere:
+            raise NotHere(f"{engine.name} has no image {request.target}", tip="docker image ls shows what it has")
         engine.pull(request.target, wanted, visitor)
         document = engine.inspect(request.target, wanted)
         if document is None:

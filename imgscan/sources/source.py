@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from imgscan.base_image import KnownImage
-from imgscan.errors import Problem
+from imgscan.errors import Problem, SourceError
 from imgscan.evidence import LayerScan
 from imgscan.image.blob import BlobRef, Readable
 from imgscan.image.image import Image, Platform
+
+
+class NotHere(SourceError):
+    """A source is not there, or does not have the image; nothing was read. Raised for `Request.elsewhere` alone."""
 
 
 class LayerVisitor(Protocol):
@@ -64,6 +68,10 @@ class Request:
     timeout: float | None = None
     """Seconds to wait for a source's first byte and between bytes; None for the source's own defaults."""
     verbose: bool = False
+    insecure: bool = False
+    """Registries may be asked over plain HTTP, and with any certificate."""
+    elsewhere: bool = False
+    """Another source can be asked: raise NotHere where this one does not have the image, and fetch it from nowhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ RANKS = (
     ("sources", "analyzers", "renderers", "layers"),
     ("judgement", "reduction"),
     ("pipeline",),
-    ("audit", "listing", "runtime"),
+    ("audit", "configuration", "listing", "runtime"),
     ("cli",),
     ("__main__",),
 )

@@ -33,6 +33,7 @@ def history(
     verify: options.Verify = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
+    config: options.Config = None,
     version: options.Version = False,
 ) -> int:
     """Scan an image and tell its history; the exit code. Findings fail the run only where --fail-on says so."""
@@ -44,6 +45,7 @@ def history(
     wishes = Wishes(
         fail_on, platform, families, depth, entropy, False, show_secrets, allow_incomplete, strict,
         timeout, no_cache, verify, quiet, verbose, trust_packages, tuple(rules or ()), base, only,
+        options.configuration_of(config),
     )  # fmt: skip
     destinations = parse_destinations(format or [], output)
     for destination in destinations:

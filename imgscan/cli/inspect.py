@@ -31,6 +31,20 @@ def inspect(
     entropy: options.Entropy = False,
     trust_packages: options.TrustPackages = "yes",
     rules: options.RuleFiles = None,
+    baseline: options.BaselineFile = None,
+    fail_on_inherited: options.FailOnInherited = None,
+    fail_on_family: options.FailOnFamily = None,
+    severity: options.SeverityText = None,
+    min_confidence: options.MinConfidence = None,
+    max_size: options.MaxSize = None,
+    max_dead_bytes: options.MaxDeadBytes = None,
+    max_build_tools: options.MaxBuildTools = None,
+    allowed_bases: options.AllowedBases = None,
+    forbidden_bases: options.ForbiddenBases = None,
+    required_labels: options.RequiredLabels = None,
+    required_user: options.RequiredUser = None,
+    own_packages: options.OwnPackages = None,
+    public_packages: options.PublicPackages = None,
     show_suppressed: options.ShowSuppressed = False,
     show_secrets: options.ShowSecrets = False,
     allow_incomplete: options.AllowIncomplete = False,
@@ -40,6 +54,7 @@ def inspect(
     verify: options.Verify = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
+    config: options.Config = None,
     version: options.Version = False,
 ) -> int:
     """Scan images and write each document where it belongs; the exit code."""
@@ -50,6 +65,14 @@ def inspect(
     wishes = Wishes(
         fail_on, platform, families, depth, entropy, show_suppressed, show_secrets, allow_incomplete, strict,
         timeout, no_cache, verify, quiet, verbose, trust_packages, tuple(rules or ()), base, only,
+        options.configuration_of(config),
+        {
+            "baseline": baseline, "fail-on-inherited": fail_on_inherited, "fail-on-family": fail_on_family,
+            "severity": severity, "min-confidence": min_confidence, "max-size": max_size,
+            "max-dead-bytes": max_dead_bytes, "max-build-tools": max_build_tools, "allowed-bases": allowed_bases,
+            "forbidden-bases": forbidden_bases, "required-labels": required_labels, "required-user": required_user,
+            "own-packages": own_packages, "public-packages": public_packages,
+        },
     )  # fmt: skip
     destinations = parse_destinations(format or [], output)
     for destination in destinations:

@@ -16,6 +16,7 @@ from imgscan.cli.terminal import write_output
 from imgscan.errors import UsageError
 
 if TYPE_CHECKING:
+    from imgscan.configuration.configuration import Configuration
     from imgscan.evidence import Depth, RuleSource
     from imgscan.report import Origin, Severity
     from imgscan.report.exit_code import Completeness
@@ -52,7 +53,12 @@ DepthText = Annotated[
     typer.Option("--depth", metavar="|".join(DEPTHS), help="How far to look: the config, the file names, all bytes."),
 ]
 Entropy = Annotated[
-    bool, typer.Option("--entropy", help="Report any string that looks random too; many are not secrets.")
+    bool,
+    typer.Option(
+        "--entropy/--no-entropy",
+        show_default=False,
+        help="Report any string that looks random too; many are not secrets.",
+    ),
 ]
 TrustPackages = Annotated[
     str,
@@ -64,19 +70,129 @@ RuleFiles = Annotated[
         "--rules", metavar="FILE", help="Look for these secrets too: rules in TOML, also gitleaks'. Repeatable."
     ),
 ]
-ShowSuppressed = Annotated[bool, typer.Option("--show-suppressed", help="List suppressed findings with their reasons.")]
+BaselineFile = Annotated[
+    str | None,
+    typer.Option("--baseline", metavar="FILE", help="Report what is not in this file, which `imgscan baseline` wrote."),
+]
+FailOnInherited = Annotated[
+    str | None,
+    typer.Option(metavar="|".join(FAIL_ON), help="In place of --fail-on for what the base image brought."),
+]
+FailOnFamily = Annotated[
+    list[str] | None,
+    typer.Option("--fail-on-family", metavar="F=SEVERITY", help="In place of --fail-on for a family. Repeatable."),
+]
+SeverityText = Annotated[
+    list[str] | None,
+    typer.Option("--severity", metavar="RULE=SEVERITY", help="Another severity for a rule or a glob. Repeatable."),
+]
+MinConfidence = Annotated[
+    str | None, typer.Option(metavar="high|medium|low", help="Set findings of a lower confidence aside.")
+]
+MaxSize = Annotated[str | None, typer.Option(metavar="SIZE", help="Fail an image larger than this, as 300MB.")]
+MaxDeadBytes = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Fail an image with more bytes in deleted or replaced files.")
+]
+MaxBuildTools = Annotated[str | None, typer.Option(metavar="N", help="Fail an image with more build tools.")]
+AllowedBases = Annotated[
+    list[str] | None,
+    typer.Option("--allowed-bases", metavar="GLOB", help="Fail an image of another base. Repeatable."),
+]
+ForbiddenBases = Annotated[
+    list[str] | None, typer.Option("--forbidden-bases", metavar="GLOB", help="Fail an image of this base. Repeatable.")
+]
+RequiredLabels = Annotated[
+    list[str] | None,
+    typer.Option("--required-labels", metavar="NAME[=GLOB]", help="Fail an image without this label. Repeatable."),
+]
+RequiredUser = Annotated[
+    str | None, typer.Option(metavar="USER", help="Fail an image that runs as another user: non-root, a name, a uid.")
+]
+OwnPackages = Annotated[
+    list[str] | None,
+    typer.Option("--own-packages", metavar="GLOB", help="Packages that are not public, whatever they say. Repeatable."),
+]
+PublicPackages = Annotated[
+    list[str] | None,
+    typer.Option("--public-packages", metavar="GLOB", help="Packages that everybody can have. Repeatable."),
+]
+ShowSuppressed = Annotated[
+    bool,
+    typer.Option(
+        "--show-suppressed/--hide-suppressed", show_default=False, help="List suppressed findings with their reasons."
+    ),
+]
 ShowSecrets = Annotated[bool, typer.Option("--show-secrets", help="Print secrets in full. Mind where the output goes.")]
 AllowIncomplete = Annotated[
-    bool, typer.Option("--allow-incomplete", help="Judge what could be read; exit with 0 or 1 even if parts were not.")
+    bool,
+    typer.Option(
+        "--allow-incomplete/--no-allow-incomplete",
+        help="Judge what could be read; exit with 0 or 1 even if parts were not.",
+    ),
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 for what nobody can read, as encrypted archives.")]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict/--no-strict", show_default=False, help="Exit with 3 for what nobody can read, as encrypted archives."
+    ),
+]
 Timeout = Annotated[
     float | None, typer.Option(metavar="S", help="Seconds to wait for the image's source to answer or go on.")
 ]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache of scanned layers.")]
-Verify = Annotated[bool, typer.Option("--verify", help="Read everything again and check the cache against it.")]
+NoCache = Annotated[
+    bool,
+    typer.Option("--no-cache/--cache", show_default=False, help="Neither read nor write the cache of scanned layers."),
+]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify/--no-verify", show_default=False, help="Read everything again and check the cache against it."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only results and errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Tell more on stderr; errors with a traceback.")]
+
+
+def _configure(context: typer.Context, chosen: str | None) -> object:
+    """A Configuration. Read what the file and the variables say, and make it the defaults of this command's options."""
+    if context.resilient_parsing:
+        return None
+    import os  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
+    from imgscan.configuration.configuration import configure  # noqa: PLC0415
+    from imgscan.configuration.defaults import defaults_for  # noqa: PLC0415
+
+    configuration = configure(Path.cwd(), os.environ, chosen)
+    options = {
+        param.name: (bool(getattr(param, "multiple", False)) or param.nargs != 1, param.default)
+        for param in context.command.params
+        if param.name is not None and param.param_type_name == "option"
+    }
+    context.default_map = {**(context.default_map or {}), **defaults_for(configuration, options)}
+    return configuration
+
+
+Config = Annotated[
+    str | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        is_eager=True,
+        callback=_configure,
+        help="The policy, instead of the imgscan.toml or pyproject.toml found upwards from the working directory.",
+    ),
+]
+"""A command that has this parameter takes the defaults of all its options from the file and from IMGSCAN_* variables;
+the parameter itself then holds a Configuration: see `configuration_of`."""
+
+
+def configuration_of(parameter: str | None) -> Configuration:
+    """What the parameter `config` of a command really holds; nothing but defaults where the command ran without."""
+    from imgscan.configuration.configuration import Configuration  # noqa: PLC0415
+
+    held: object = parameter
+    return held if isinstance(held, Configuration) else Configuration()
 
 
 def _print_version(wanted: bool) -> None:

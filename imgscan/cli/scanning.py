@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgscan.cli import failure, terminal
+from imgscan.cli.baseline_file import read_baseline
 from imgscan.cli.options import (
     parse_completeness,
     parse_depth,
@@ -22,10 +24,14 @@ from imgscan.cli.options import (
     parse_trust,
 )
 from imgscan.cli.progress import Progress
+from imgscan.configuration.configuration import Configuration
+from imgscan.configuration.policies import policy_of, with_flags
 from imgscan.errors import ImgscanError, UsageError
+from imgscan.evidence import Depth
 from imgscan.renderers import Failure, RenderOptions
-from imgscan.report import Policy, Report
+from imgscan.report import Baseline, Policy, Report, Severity
 from imgscan.report.exit_code import Completeness, ExitCode, combined, exit_code
+from imgscan.report.gate import told_absent, told_unused
 
 if TYPE_CHECKING:
     from imgscan.pipeline import Options  # type: ignore[import-not-found, unused-ignore]
@@ -53,18 +59,49 @@ class Wishes:
     rules: tuple[str, ...] = ()
     base: str | None = None
     only: str | None = None
+    configuration: Configuration = field(default_factory=Configuration)
+    """What the file and the variables say: the options above have it already, the rest of the policy is here."""
+    gate: Mapping[str, object] = field(default_factory=dict)
+    """What was typed of that rest, by key of its setting."""
 
     def policy(self) -> Policy:
-        return Policy(
-            fail_on=parse_fail_on(self.fail_on),
+        """The policy without its baseline, which is a file."""
+        policy = policy_of(with_flags(self.configuration, self.gate), today=date.today())  # noqa: DTZ011  # the user's
+        fail_on = parse_fail_on(self.fail_on)
+        # Typed, or the command's own: then nothing fails, whatever the file says of families.
+        off = fail_on is Severity.NONE and self.configuration.value("fail-on") != "none"
+        return replace(
+            policy,
+            fail_on=fail_on,
+            fail_on_families=() if off else policy.fail_on_families,
             families=parse_families(self.families),
             only=parse_only(self.only),
             trust_packages=parse_trust(self.trust_packages),
             show_suppressed=self.show_suppressed,
         )
 
+    def baseline(self) -> Baseline | None:
+        """What was accepted, read; UsageError for a file that is none."""
+        path = with_flags(self.configuration, self.gate).value("baseline")
+        return read_baseline(Path(str(path))) if path is not None else None
+
     def completeness(self) -> Completeness:
-        return parse_completeness(allow_incomplete=self.allow_incomplete, strict=self.strict)
+        strict, lenient = self._settled("strict", self.strict, "allow-incomplete", self.allow_incomplete)
+        return parse_completeness(allow_incomplete=lenient, strict=strict)
+
+    def cache_use(self) -> tuple[bool, bool]:
+        """(no cache, verify): at most one of them."""
+        off, verify = self._settled("no-cache", self.no_cache, "verify", self.verify)
+        if off and verify:
+            raise UsageError("--no-cache and --verify exclude each other", tip="leave one of them out")
+        return off, verify
+
+    def _settled(self, one: str, first: bool, other: str, second: bool) -> tuple[bool, bool]:
+        """Of two switches that exclude each other, the typed one wins over the one that the file or a variable sets."""
+        configured = bool(self.configuration.value(one)), bool(self.configuration.value(other))
+        if first and second and configured[0] != configured[1]:
+            return (False, True) if configured[0] else (True, False)
+        return first, second
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +115,16 @@ class Scanned:
 
 def pipeline_options(wishes: Wishes, environment: Mapping[str, str]) -> Options:
     """The options of the library, all values judged. Raises UsageError for a wrong one."""
-    if wishes.no_cache and wishes.verify:
-        raise UsageError("--no-cache and --verify exclude each other", tip="leave one of them out")
+    no_cache, verify = wishes.cache_use()
     platforms, depth, policy = parse_platform(wishes.platform), parse_depth(wishes.depth), wishes.policy()
+    policy = replace(policy, baseline=wishes.baseline())
     timeout = parse_timeout(wishes.timeout)
     rules = parse_rules(wishes.rules)
     # Last, so that a typo is told at once: this is where the libraries that read images are loaded.
     from imgscan.pipeline import CacheMode, Options  # noqa: PLC0415
 
     # Plaintext is read again and never meets the cache.
-    off = wishes.no_cache or wishes.show_secrets
+    off = no_cache or wishes.show_secrets
     return Options(
         platforms=platforms,
         depth=depth,
@@ -96,7 +133,7 @@ def pipeline_options(wishes: Wishes, environment: Mapping[str, str]) -> Options:
         rules=rules,
         show_secrets=wishes.show_secrets,
         base=wishes.base,
-        cache=CacheMode.OFF if off else CacheMode.VERIFY if wishes.verify else CacheMode.USE,
+        cache=CacheMode.OFF if off else CacheMode.VERIFY if verify else CacheMode.USE,
         cache_directory=cache_directory(environment),
         key=environment.get("IMGSCAN_KEY", "").encode("utf-8", "surrogateescape") or None,
         timeout=timeout,
@@ -143,7 +180,27 @@ def scan(references: Iterable[str], wishes: Wishes) -> Scanned:
                 progress.clear()
                 reports += found
                 codes += [exit_code(report, completeness) for report in found]
-    return Scanned(tuple(reports), tuple(failures), combined(codes))
+    told = reports if failures else with_leftovers(reports, options.policy, whole=options.depth is Depth.CONTENT)
+    return Scanned(tuple(told), tuple(failures), combined(codes))
+
+
+def with_leftovers(reports: Sequence[Report], policy: Policy, *, whole: bool) -> list[Report]:
+    """The reports, each told which ignores and which entries of the baseline none of them met.
+
+    Only a run that looked at everything can say so.
+    """
+    asked = whole and not policy.families and policy.only is None
+    if not asked or not reports or not all(report.complete for report in reports):
+        return list(reports)
+    unused = [ignore for ignore in policy.ignores if all(ignore in report.verdict.unused for report in reports)]
+    absent = [
+        entry
+        for entry in (policy.baseline.entries if policy.baseline is not None else ())
+        if all(entry in report.verdict.absent for report in reports)
+    ]
+    name = policy.baseline.name if policy.baseline is not None else ""
+    problems = (*told_unused(unused), *told_absent(absent, name))
+    return [replace(report, problems=(*report.problems, *problems)) for report in reports]
 
 
 def render_options(wishes: Wishes, failures: tuple[Failure, ...], *, to_terminal: bool) -> RenderOptions:

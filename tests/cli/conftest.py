@@ -72,6 +72,7 @@ class Options:
     timeout: float | None
     progress: Any = None
     rules: Any = ()
+    base: Any = None
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from imgscan.errors import Problem
 from imgscan.evidence import Skip
 from imgscan.renderers.escapes import escape
 from imgscan.renderers.renderer import Failure, RenderOptions
-from imgscan.report import CoverageLedger, Finding, Origin, Report, SecretSighting, Suppressed, Tool
+from imgscan.report import CoverageLedger, Finding, Origin, Report, SecretSighting, Suppressed, Tool, Verdict
 from imgscan.report.exit_code import exit_code
-from imgscan.report.report import ImageRow, Summary
+from imgscan.report.report import CAUSES, ImageRow, LayerCauses, Summary
 
 SCHEMA = "imgscan/1"
 
@@ -84,7 +84,7 @@ def failure_document(failure: Failure) -> Document:
 
 def _report(report: Report, options: RenderOptions) -> Document:
     return {
-        "image": _image(report.image),
+        "image": _image(report.image, report.size_causes),
         "scope": {"depth": options.depth.name.lower(), "families": sorted(options.families), "only": _only(options)},
         "summary": _summary(report.summary),
         "verdict": {
@@ -92,7 +92,11 @@ def _report(report: Report, options: RenderOptions) -> Document:
             "fail_on": str(options.fail_on),
             "exit_code": int(exit_code(report, options.completeness)),
         },
-        "findings": (finding_document(finding, options) for finding in report.verdict.open),
+        "baseline": _baseline(report.verdict),
+        "findings": (
+            {**finding_document(finding, options), "baseline_state": report.verdict.baseline_state}
+            for finding in report.verdict.open
+        ),
         "suppressed": (suppressed_document(suppressed, options) for suppressed in report.verdict.suppressed),
         "suppressed_counts": [
             {"reason": reason, "count": count} for reason, count in report.verdict.suppressed_counts.items()
@@ -111,7 +115,8 @@ def _only(options: RenderOptions) -> str | None:
     return options.only and ("inherited" if options.only is Origin.BASE else "own")
 
 
-def _image(image: ImageRow) -> Document:
+def _image(image: ImageRow, causes: Sequence[LayerCauses]) -> Document:
+    by_layer = {row.index: row for row in causes}
     return {
         "reference": image.reference,
         "source": str(image.source),
@@ -120,6 +125,7 @@ def _image(image: ImageRow) -> Document:
         "manifest_digest": image.manifest_digest,
         "created": image.created or None,
         "size": image.size,
+        "size_causes": _causes(causes) if causes else None,
         "layers": [
             {
                 "index": layer.index,
@@ -129,6 +135,7 @@ def _image(image: ImageRow) -> Document:
                 "history": layer.history,
                 "instruction": layer.instruction,
                 "origin": str(layer.origin),
+                "size_causes": _causes([by_layer[layer.index]]) if layer.index in by_layer else None,
             }
             for layer in image.layers
         ],
@@ -152,6 +159,10 @@ def _image(image: ImageRow) -> Document:
             "evidence": image.base.evidence,
         },
     }
+
+
+def _causes(rows: Sequence[LayerCauses]) -> Document:
+    return {name: sum(getattr(row, name) for row in rows) for name in CAUSES}
 
 
 def _summary(summary: Summary) -> Document:
@@ -214,7 +225,33 @@ def _secret(secret: SecretSighting, options: RenderOptions) -> Document:
 
 
 def suppressed_document(suppressed: Suppressed, options: RenderOptions) -> Document:
-    return {"reason": suppressed.reason, "by": suppressed.by, **finding_document(suppressed.finding, options)}
+    return {
+        "reason": suppressed.reason,
+        "by": suppressed.by,
+        "justification": suppressed.justification or None,
+        **finding_document(suppressed.finding, options),
+        "baseline_state": suppressed.baseline_state,
+    }
+
+
+def _baseline(verdict: Verdict) -> Document | None:
+    if verdict.baseline is None:
+        return None
+    return {
+        "file": verdict.baseline,
+        "new": len(verdict.open),
+        "unchanged": sum(item.baseline_state == "unchanged" for item in verdict.suppressed),
+        "absent": [
+            {
+                "fingerprint": entry.fingerprint,
+                "rule": entry.rule,
+                "place": entry.place,
+                "inner_path": entry.inner_path or None,
+                "name": entry.name or None,
+            }
+            for entry in verdict.absent
+        ],
+    }
 
 
 def _tool(tool: Tool) -> Document:

@@ -15,7 +15,6 @@ from imgscan.renderers.renderer import RenderOptions
 from imgscan.renderers.sentences import (
     advice,
     dockerfile_line,
-    fails,
     image_names,
     lasting_name,
     repository_place,
@@ -74,7 +73,7 @@ def _cases(report: Report, options: RenderOptions) -> list[Case]:
                 item.finding.rule.id,
                 lasting_name(item.finding),
                 "skipped",
-                f"suppressed: {item.reason} {item.by}".strip(),
+                ": ".join(filter(None, ("suppressed", item.reason, item.by, item.justification))),
             )
             for item in report.verdict.suppressed
         ]
@@ -93,7 +92,7 @@ def _finding(report: Report, finding: Finding, options: RenderOptions) -> Case:
     line = dockerfile_line(report, finding)
     told = sentence(finding, show_secrets=options.show_secrets)
     at = f"{place}: " if line is not None else ""
-    failed = fails(finding, options.fail_on)
+    failed = options.fails(finding)
     message = f"{finding.severity}: {at}{finding.rule.title}"
     return Case(
         group=finding.rule.id,

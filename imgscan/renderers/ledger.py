@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from imgscan.errors import Effect, Problem
 from imgscan.evidence import Skip
 from imgscan.renderers import phrases
+from imgscan.renderers.renderer import RenderOptions
 from imgscan.renderers.style import Page
 from imgscan.renderers.text import count_text, one_line, size_text, width, wrap
-from imgscan.report import Report, Severity, Verdict
+from imgscan.report import Family, Report, Severity, Verdict
 from imgscan.report.exit_code import ExitCode, exit_code
 
 PROBLEMS = 5
@@ -78,22 +79,31 @@ def verdict(report: Report, page: Page) -> Lines:
 def conclusion(judged: Verdict, code: ExitCode, page: Page) -> Lines:
     """What an exit code is and why, in a line or some."""
     options, style = page.options, page.style
-    failing = Counter(
-        finding.severity
-        for finding in judged.open
-        if options.fail_on is not Severity.NONE and finding.severity >= options.fail_on
-    )
+    failing = Counter(finding.severity for finding in judged.open if options.fails(finding))
     found = ", ".join(f"{failing[severity]} {severity}" for severity in reversed(Severity) if failing[severity])
     below = count_text(len(judged.open) - failing.total(), "other finding", "other findings")
     if code is ExitCode.INCOMPLETE:
         why = "not everything could be read, so nothing can be called clean"
         reason = f"{why}; {found} found" if found else why
     elif found:
-        reason = f"{found} (fails on {options.fail_on} and worse)"
+        reason = f"{found} ({_limit(judged, options)})"
     elif options.fail_on is Severity.NONE:
         reason = f"nothing fails the run (--fail-on none); {below}"
     else:
-        reason = f"nothing at {options.fail_on} or worse" + (f"; {below}" if judged.open else "")
+        new = "new " if judged.baseline is not None else ""
+        reason = f"nothing {new}at {options.fail_on} or worse" + (f"; {below}" if judged.open else "")
     word = {ExitCode.CLEAN: "PASS", ExitCode.FOUND: "FAIL", ExitCode.INCOMPLETE: "INCOMPLETE"}[code]
     first, *more = wrap(f"{reason}. Exit code {int(code)}.", page.width - len(word) - 2)
     return [f"{style.verdict(code, word)}  {first}", *(" " * (len(word) + 2) + line for line in more)]
+
+
+def _limit(judged: Verdict, options: RenderOptions) -> str:
+    """Why what fails does: `new; fails on high and worse, root-user at medium, what the policy demands`."""
+    parts = [] if options.fail_on is Severity.NONE else [f"fails on {options.fail_on} and worse"]
+    if options.policy is not None:
+        parts += [f"{family} at {level}" for family, level in options.policy.fail_on_families]
+        inherited = options.policy.fail_on_inherited
+        parts += [f"inherited at {inherited}"] if inherited is not None else []
+    if any(finding.rule.family is Family.POLICY and options.fails(finding) for finding in judged.open):
+        parts.append("and on what the policy demands")
+    return ("new; " if judged.baseline is not None else "") + ", ".join(parts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from imgscan.evidence import Depth
-from imgscan.report import Family, Origin, Report, Severity
+from imgscan.report import Family, Finding, Origin, Policy, Report, Severity
 from imgscan.report.exit_code import Completeness, ExitCode
 
 MINIMUM_WIDTH = 40
@@ -52,6 +52,10 @@ class RenderOptions:
     """How far the run looked."""
     started: str = "1970-01-01T00:00:00"
     """When the run began, UTC to the second, for the formats that must have a time."""
+
+    def fails(self, finding: Finding) -> bool:
+        """Whether one open finding fails the run."""
+        return (self.policy or Policy(fail_on=self.fail_on)).fails(finding)
 
 
 class Renderer(Protocol):

@@ -64,7 +64,6 @@ def _run(report: Report, name: str, options: RenderOptions) -> Object:
         told += [(item.finding, item) for item in report.verdict.suppressed]
     left_out, told = told[RESULTS:], told[:RESULTS]
     rules = _rules([finding for finding, _ in told])
-    by_baseline = any(item.reason == "baseline" for item in report.verdict.suppressed)
     places = _Places(report)
     code = exit_code(report, options.completeness)
     return {
@@ -88,7 +87,7 @@ def _run(report: Report, name: str, options: RenderOptions) -> Object:
             "manifestDigest": printable(report.image.manifest_digest or ""),
         },
         "results": [
-            _result(finding, suppressed, places, by_baseline=by_baseline, show_secrets=options.show_secrets)
+            _result(finding, suppressed, places, state=_state(report, suppressed), show_secrets=options.show_secrets)
             for finding, suppressed in told
         ],
     }
@@ -182,7 +181,7 @@ def _precision(worst: Finding) -> str:
 
 
 def _result(
-    finding: Finding, suppressed: Suppressed | None, places: _Places, *, by_baseline: bool, show_secrets: bool
+    finding: Finding, suppressed: Suppressed | None, places: _Places, *, state: str | None, show_secrets: bool
 ) -> Object:
     result: Object = {
         "ruleId": printable(finding.rule.id),
@@ -198,17 +197,27 @@ def _result(
     related = places.related(finding)
     if related:
         result["relatedLocations"] = related
-    if by_baseline:
-        result["baselineState"] = "unchanged" if suppressed and suppressed.reason == "baseline" else "new"
+    if state is not None:
+        result["baselineState"] = state
     if suppressed is not None:
         result["suppressions"] = [
             {
                 "kind": "external",
                 "status": "accepted",
-                "justification": printable(": ".join(filter(None, (suppressed.reason, suppressed.by)))),
+                "justification": printable(
+                    ": ".join(filter(None, (suppressed.reason, suppressed.by, suppressed.justification)))
+                ),
             }
         ]
     return result
+
+
+def _state(report: Report, suppressed: Suppressed | None) -> str | None:
+    """`baselineState`, which all results of a run have or none (section 3.27.24)."""
+    if report.verdict.baseline_state is None:
+        return None
+    # What was set aside for another reason was never looked up; it is none of what is new.
+    return report.verdict.baseline_state if suppressed is None else "unchanged"
 
 
 def _properties(finding: Finding) -> Object:

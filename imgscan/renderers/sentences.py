@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 from imgscan.renderers import phrases
 from imgscan.renderers.text import one_line, printable
-from imgscan.report import Finding, LocationKind, Report, Severity
-from imgscan.report.exit_code import Completeness, ExitCode, exit_code
+from imgscan.report import Finding, LocationKind, Report
+from imgscan.report.exit_code import ExitCode
 
 MESSAGE_LIMIT = 1000
 PATH_LIMIT = 400
@@ -107,19 +107,9 @@ def advice(finding: Finding) -> str:
     return one_line(finding.remediation or finding.rule.remediation, MESSAGE_LIMIT)
 
 
-def fails(finding: Finding, fail_on: Severity) -> bool:
-    """Whether an open finding is one of those that fail a run."""
-    return fail_on is not Severity.NONE and finding.severity >= fail_on
-
-
 def verdict_word(code: ExitCode) -> str:
     """`PASS`, `FAIL` or `INCOMPLETE`."""
     return {ExitCode.CLEAN: "PASS", ExitCode.FOUND: "FAIL"}.get(code, "INCOMPLETE")
-
-
-def verdict_of(report: Report, completeness: Completeness) -> str:
-    """The word for one image's report."""
-    return verdict_word(exit_code(report, completeness))
 
 
 def image_names(reports: Sequence[Report]) -> list[str]:

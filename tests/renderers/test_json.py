@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import example, given
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from imgscan.renderers import Failure, RenderOptions
 from imgscan.renderers.escapes import escape, unescape
 from imgscan.renderers.json import render
+from imgscan.report.baseline import Entry
+from imgscan.report.report import BaseRow
 from tests.renderers.reports import clean, hostile, incomplete, insecure
 
 ANY = st.text(st.characters(exclude_categories=()))
@@ -140,12 +143,19 @@ def paths_of(value, path=""):
 
 def test_the_reference_page_has_exactly_the_keys_of_the_document():
     options = RenderOptions("1", show_secrets=True, failures=(Failure("gone:1", "no such image"),))
+    entry = Entry("0" * 24, "root-user/implicit", "config")
+    base = BaseRow("debian:12", None, 1, "high", "--base")
+    compared = replace(
+        clean(),
+        image=replace(clean().image, base=base),
+        verdict=replace(clean().verdict, baseline="accepted.json", absent=(entry,)),
+    )
     page = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
     written = set(re.findall(r"^\| `([a-z_.]+)` \|", page, re.MULTILINE))
     real = {
         path
-        for path in paths_of(json.loads(render((insecure(), incomplete()), options)))
+        for path in paths_of(json.loads(render((insecure(), incomplete(), compared), options)))
         # A suppressed entry has a finding's keys, as the page says.
-        if not re.match(r"reports\.suppressed\.(?!reason$|by$)", path)
+        if not re.match(r"reports\.suppressed\.(?!reason$|by$|justification$)", path)
     }
     assert written == real

@@ -31,6 +31,7 @@ from imgscan.report.report import BaseRow, HistoryRow, ImageRow, LayerRow
 from imgscan.report.requirements import ImageFacts, unmet
 from imgscan.report_redaction import ReportRedaction, SecretGroups
 from imgscan.secrets.redaction import Redactor
+from imgscan.size_causes import size_causes
 
 _FAMILIES = {family: order for order, family in enumerate(Family)}
 
@@ -94,6 +95,7 @@ def judge(
         tools=tuple(sorted(tools, key=lambda tool: (tool.tool_class, tool.path))),
         coverage=_coverage(evidence, problems),
         problems=tuple(redact.problem(problem) for problem in dict.fromkeys(problems)),
+        size_causes=size_causes(evidence, found_tools),
         dockerignore=tuple(
             replace(line, pattern=redact.text(line.pattern), example=redact.text(line.example))
             for line in leftovers(evidence, opened)

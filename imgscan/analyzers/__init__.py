@@ -6,6 +6,7 @@ evidence; it never opens a layer. To add one: write its file, add its line to AN
 
 from __future__ import annotations
 
+from imgscan.analyzers.account import AccountAnalyzer
 from imgscan.analyzers.analyzer import Analyzer, Evidence, Outcome
 from imgscan.analyzers.attestation_secret import AttestationSecretAnalyzer
 from imgscan.analyzers.build_tool import BuildToolAnalyzer
@@ -14,8 +15,12 @@ from imgscan.analyzers.env_secret import EnvSecretAnalyzer
 from imgscan.analyzers.file_secret import FileSecretAnalyzer
 from imgscan.analyzers.healthcheck import HealthcheckAnalyzer
 from imgscan.analyzers.history_secret import HistorySecretAnalyzer
+from imgscan.analyzers.image_hygiene_base import BaseSizeAnalyzer
 from imgscan.analyzers.image_hygiene_caches import CachesAnalyzer
 from imgscan.analyzers.image_hygiene_commands import CommandsAnalyzer
+from imgscan.analyzers.image_hygiene_copies import CopiesAnalyzer
+from imgscan.analyzers.image_hygiene_files import FilesAnalyzer
+from imgscan.analyzers.image_hygiene_settings import SettingsAnalyzer
 from imgscan.analyzers.image_hygiene_waste import WasteAnalyzer
 from imgscan.analyzers.label_secret import LabelSecretAnalyzer
 from imgscan.analyzers.root_user import RootUserAnalyzer
@@ -35,8 +40,13 @@ ANALYZERS: tuple[Analyzer, ...] = (
     SensitiveFileAnalyzer(),
     BuildToolAnalyzer(),
     SetuidFileAnalyzer(),
+    AccountAnalyzer(),
     HealthcheckAnalyzer(),
     WasteAnalyzer(),
     CachesAnalyzer(),
     CommandsAnalyzer(),
+    CopiesAnalyzer(),
+    SettingsAnalyzer(),
+    FilesAnalyzer(),
+    BaseSizeAnalyzer(),
 )

@@ -79,6 +79,29 @@ class LayerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerCauses:
+    """What the bytes of one layer are: the parts add up to its uncompressed size.
+
+    `in_use` are files of the final file system that are neither `tools` (those that count as build tools) nor `caches`.
+    `rewritten` are contents that a later layer stores once more with another owner, mode or time. `metadata` is what
+    is no file's content: headers, names, padding.
+    """
+
+    index: int
+    in_use: int
+    tools: int
+    caches: int
+    deleted: int
+    overwritten: int
+    rewritten: int
+    metadata: int
+
+
+CAUSES = ("in_use", "tools", "caches", "deleted", "overwritten", "rewritten", "metadata")
+"""The parts of LayerCauses, in the order they are told."""
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryRow:
     """A history step as reports show it: redacted."""
 
@@ -171,6 +194,8 @@ class Report:
     problems: tuple[Problem, ...]
     dockerignore: tuple[IgnorePattern, ...] = ()
     """The worst first."""
+    size_causes: tuple[LayerCauses, ...] = ()
+    """One row for each layer, base first; none where no layer was opened."""
     dockerfile: DockerfileRow | None = None
     """The user's Dockerfile, None where none was given."""
 

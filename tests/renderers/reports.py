@@ -25,7 +25,7 @@ from imgscan.report import (
     ToolClass,
     Verdict,
 )
-from imgscan.report.report import HistoryRow, ImageRow, LayerRow
+from imgscan.report.report import HistoryRow, ImageRow, LayerCauses, LayerRow
 
 COPY = AddedBy(3, 6, "COPY . .")
 PRESENT = FindingFate("present")
@@ -195,6 +195,9 @@ def image(reference: str = "insecure-app:latest") -> ImageRow:
     )
 
 
+CAUSES = tuple(LayerCauses(index, 900, 40, 30, 20 * index, 5, 3, 2) for index in range(3))
+
+
 def insecure() -> Report:
     stripe = file_secret(STRIPE, "STRIPE_SECRET", "rk_live_********", 3, fate=DELETED)
     api_key = file_secret(KEYWORD, "API_KEY", "sk-l********", 2, fate=DELETED, value="sk-live-abc123xyz789")
@@ -217,6 +220,7 @@ def insecure() -> Report:
         tools=TOOLS,
         coverage=CoverageLedger(97_000, 96_990, (Skip("a whiteout has no content", 10, 0),), (), True),
         problems=(Problem("base-layer-marker", "a whiteout in the base layer has no effect", path="etc/x", layer=0),),
+        size_causes=CAUSES,
         dockerignore=(IgnorePattern("**/.env*", "settings of one installation", "app/.env", 2),),
     )
 

@@ -72,9 +72,8 @@ class Cluster:
         self._without = 0
         self._address = address
         try:
-            self._client: Any = Client(  # type: ignore[no-untyped-call, unused-ignore]
-                address, timeout=CONNECT_SECONDS, set_as_default=False, name="imgscan-audit"
-            )
+            connect: Any = Client
+            self._client = connect(address, timeout=CONNECT_SECONDS, set_as_default=False, name="imgscan-audit")
         except (OSError, TimeoutError) as error:
             raise SourceUnavailable(
                 f"no scheduler answers at {address}", tip="start one (dask scheduler), or leave --scheduler out"

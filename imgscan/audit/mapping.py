@@ -36,9 +36,13 @@ class Tasks(Protocol):
 class Workers(Protocol):
     """Who does the work: processes of this machine (pool.py) or a cluster (cluster.py)."""
 
-    executor: Tasks
-    deaths: tuple[type[BaseException], ...]
-    """What a future raises when the worker that had its task died."""
+    @property
+    def executor(self) -> Tasks: ...
+
+    @property
+    def deaths(self) -> tuple[type[BaseException], ...]:
+        """What a future raises when the worker that had its task died."""
+        ...
 
     def slots(self) -> int:
         """Tasks that run at once. Raises SourceUnavailable where there will be none any more."""

@@ -122,6 +122,32 @@ class LocalPool(Executor):
             self._running.discard(process)
 
 
+class LocalWorkers:
+    """A LocalPool as the map step wants its workers (mapping.Workers)."""
+
+    def __init__(self, count: int, make: Callable[[], object]) -> None:
+        self.executor = LocalPool(count, make)
+        self.deaths: tuple[type[BaseException], ...] = (WorkerDied,)
+
+    def slots(self) -> int:
+        return self.executor.slots
+
+    def close(self) -> None:
+        self.executor.shutdown()
+
+
+class InProcess:
+    """Runs what is submitted at once, in this process: for little work."""
+
+    def __init__(self, bench: object) -> None:
+        self._bench = bench
+
+    def submit(self, fn: Callable[..., T], /, *args: Any) -> Future[T]:
+        future: Future[T] = Future()
+        future.set_result(fn(self._bench, *args))
+        return future
+
+
 def _how(process: BaseProcess) -> str:
     code = process.exitcode
     if code is not None and code < 0:

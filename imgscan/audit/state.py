@@ -81,6 +81,14 @@ class State:
         with self._told():
             yield from self._connection.execute(query, values)
 
+    def named(self, query: str, values: Sequence[object] = ()) -> Iterator[dict[str, Any]]:
+        """The rows of a query, by the names of their columns."""
+        with self._told():
+            cursor = self._connection.execute(query, values)
+            names = [column[0] for column in cursor.description]
+            for row in cursor:
+                yield dict(zip(names, row, strict=True))
+
     def one(self, query: str, values: Sequence[object] = ()) -> tuple[Any, ...]:
         """The one row of a query that has one."""
         (row,) = self.all(query, values)

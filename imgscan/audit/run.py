@@ -1,0 +1,233 @@
+"""An audit from beginning to end, over whatever an earlier one left in the state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from imgscan.audit.answers import report_of
+from imgscan.audit.discovery import Registry
+from imgscan.audit.judging import JudgeBench, JudgeOrders, secret_key
+from imgscan.audit.listing import LEFT_OUT, plan_of
+from imgscan.audit.mapping import MapProgress, layers_to_fetch, map_layers
+from imgscan.audit.pace import Pace
+from imgscan.audit.planning import plan_run
+from imgscan.audit.pool import InProcess, LocalWorkers
+from imgscan.audit.reducing import reduce_images, to_judge
+from imgscan.audit.state import State
+from imgscan.audit.tasks import LayerTask, Orders, Workbench
+from imgscan.evidence import Depth, RuleSource, ScanPlan
+from imgscan.pipeline import Options, chosen_analyzers, plan_for
+from imgscan.report import Policy
+from imgscan.report.audit import AuditPlan, AuditReport, Selection
+from imgscan.sources.registry.access import Access
+from imgscan.sources.registry.client import RegistryClient
+
+if TYPE_CHECKING:
+    from imgscan.audit.cluster import Cluster
+
+_FEW_IMAGES = 8
+_FEW_MEMBERS = 50_000
+"""Up to here images are judged at once in this process: starting another takes longer."""
+
+
+class Watcher(Protocol):
+    """Hears how far an audit is."""
+
+    def step(self, what: str, done: int, total: int | None) -> None:
+        """Things done of a step other than fetching."""
+        ...
+
+    def fetched(self, progress: MapProgress) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AuditOptions:
+    """What to audit and how. `workers` are processes of this machine; with a `scheduler` its workers scan instead."""
+
+    selection: Selection
+    state: Path
+    version: str
+    """Of imgscan, for the record of the run."""
+    workers: int = 1
+    scheduler: str | None = None
+    rate: float | None = None
+    """Requests a second, of all workers together."""
+    access: Access = field(default_factory=Access)
+    policy: Policy = field(default_factory=Policy)
+    entropy: bool = False
+    rules: tuple[RuleSource, ...] = ()
+    key: bytes | None = field(default=None, repr=False)
+    """IMGSCAN_KEY: keys the ids of secrets; None leaves it to the state."""
+    matcher_cache: Path | None = None
+    retry_left_out: bool = False
+    """Try layers again whose workers died."""
+
+
+class _Nobody:
+    def step(self, what: str, done: int, total: int | None) -> None: ...
+
+    def fetched(self, progress: MapProgress) -> None: ...
+
+
+def audit(
+    options: AuditOptions,
+    *,
+    registry: Registry | None = None,
+    watcher: Watcher | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> AuditReport:
+    """Plan, map, reduce, report. Interrupted anywhere, the next call with equal options goes on from there.
+
+    Raises ImgscanError where there can be no report; what could not be read of the registry is in the report.
+    """
+    with State.open(options.state, options.key) as state, closing(_client(options, registry)) as client:
+        return _Audit(options, state, client, watcher or _Nobody(), clock).run()
+
+
+def plan_audit(
+    options: AuditOptions,
+    *,
+    registry: Registry | None = None,
+    watcher: Watcher | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> AuditPlan:
+    """What an audit would fetch. No layer is opened; the manifests are kept for the audit itself."""
+    with State.open(options.state, options.key) as state, closing(_client(options, registry)) as client:
+        return _Audit(options, state, client, watcher or _Nobody(), clock).plan()
+
+
+class _Closable(Registry, Protocol):
+    def close(self) -> None: ...
+
+
+def _client(options: AuditOptions, registry: Registry | None) -> _Closable:
+    if registry is not None:
+        return registry  # type: ignore[return-value]
+    return RegistryClient(options.selection.registry, options.access, before_request=Pace(options.rate).wait)
+
+
+class _Audit:
+    def __init__(
+        self,
+        options: AuditOptions,
+        state: State,
+        registry: Registry,
+        watcher: Watcher,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._options = options
+        self._state = state
+        self._registry = registry
+        self._watcher = watcher
+        self._clock = clock
+        depth = Options(depth=Depth.CONTENT, policy=options.policy, entropy=options.entropy, rules=options.rules)
+        self._plan: ScanPlan = plan_for(chosen_analyzers(options.policy.families), depth)
+        self._fingerprint = self._plan.fingerprint
+
+    def plan(self) -> AuditPlan:
+        run, _ = self._begin()
+        planned = plan_run(self._state, run, self._registry, self._options.selection, self._watcher.step)
+        return plan_of(self._state, self._fingerprint, planned.artifacts)
+
+    def run(self) -> AuditReport:
+        run, started = self._begin()
+        planned = plan_run(self._state, run, self._registry, self._options.selection, self._watcher.step)
+        if self._options.retry_left_out:
+            self._state.do("DELETE FROM scans WHERE plan = ? AND state = ?", (self._fingerprint, LEFT_OUT))
+        plan = plan_of(self._state, self._fingerprint, planned.artifacts)
+        self._map(run, layers_to_fetch(self._state, self._fingerprint))
+        self._reduce(run, started)
+        self._state.do("UPDATE runs SET finished = ? WHERE id = ?", (self._now(), run))
+        return report_of(
+            self._state,
+            run,
+            selection=self._options.selection,
+            plan=plan,
+            fingerprint=self._fingerprint,
+            policy=self._options.policy,
+        )
+
+    def _begin(self) -> tuple[int, str]:
+        """The run to work on, and when it began: the last one if it is not finished and was asked for the same."""
+        wanted = json.dumps(asdict(self._options.selection), sort_keys=True)
+        last = self._state.maybe("SELECT id, started, selection, finished FROM runs ORDER BY id DESC")
+        if last is not None and last[3] is None and last[2] == wanted:
+            with self._state.transaction():
+                self._state.do(
+                    "UPDATE runs SET resumed = resumed + 1, plan = ?, version = ? WHERE id = ?",
+                    (self._fingerprint, self._options.version, last[0]),
+                )
+                # Each attempt tells what it cannot read itself.
+                self._state.do("DELETE FROM unread WHERE run = ?", (last[0],))
+            return last[0], last[1]
+        started = self._now()
+        run = self._state.do(
+            "INSERT INTO runs (registry, selection, plan, version, started) VALUES (?, ?, ?, ?, ?)",
+            (self._options.selection.registry, wanted, self._fingerprint, self._options.version, started),
+        )
+        return run, started
+
+    def _map(self, run: int, tasks: list[LayerTask]) -> None:
+        if not tasks:
+            return
+        with closing(self._workers(len(tasks))) as workers:
+            map_layers(self._state, run, self._fingerprint, tasks, workers=workers, told=self._watcher.fetched)
+
+    def _workers(self, tasks: int) -> LocalWorkers | Cluster:
+        if self._options.scheduler is None:
+            count = max(1, min(self._options.workers, tasks))
+            return LocalWorkers(count, partial(Workbench, self._orders(count)))
+        from imgscan.audit.cluster import Cluster  # noqa: PLC0415  # loads distributed
+
+        return Cluster(self._options.scheduler, self._orders)
+
+    def _orders(self, workers: int) -> Orders:
+        rate = self._options.rate
+        return Orders(
+            registry=self._options.selection.registry,
+            plan=self._plan,
+            secret_key=secret_key(self._state.key),
+            access=self._options.access,
+            rate=rate / workers if rate else None,
+            matcher_cache=self._options.matcher_cache if self._options.scheduler is None else None,
+        )
+
+    def _reduce(self, run: int, started: str) -> None:
+        orders = JudgeOrders(
+            state=self._state.path,
+            registry=self._options.selection.registry,
+            plan=self._fingerprint,
+            secret_key=secret_key(self._state.key),
+            id_key=self._state.key,
+            policy=self._options.policy,
+            rules=self._options.rules,
+        )
+        images = to_judge(self._state, orders)
+        if not images:
+            return
+        told = partial(self._watcher.step, "judging images")
+        if len(images) <= _FEW_IMAGES and self._members() <= _FEW_MEMBERS:
+            reduce_images(self._state, run, started, images, tasks=InProcess(JudgeBench(orders)), at_once=1, told=told)
+            return
+        count = max(1, min(self._options.workers, len(images) // 2))
+        with closing(LocalWorkers(count, partial(JudgeBench, orders))) as workers:
+            reduce_images(self._state, run, started, images, tasks=workers.executor, at_once=count, told=told)
+
+    def _members(self) -> int:
+        """Members of the selected layers."""
+        (members,) = self._state.one(
+            "SELECT coalesce(sum(members), 0) FROM scans WHERE plan = ?"
+            " AND layer IN (SELECT layer FROM selected_layers)",
+            (self._fingerprint,),
+        )
+        return int(members)
+
+    def _now(self) -> str:
+        return self._clock().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

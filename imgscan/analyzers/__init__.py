@@ -7,6 +7,7 @@ evidence; it never opens a layer. To add one: write its file, add its line to AN
 from __future__ import annotations
 
 from imgscan.analyzers.account import AccountAnalyzer
+from imgscan.analyzers.account import AccountAnalyzer
 from imgscan.analyzers.analyzer import Analyzer, Evidence, Outcome
 from imgscan.analyzers.attestation_secret import AttestationSecretAnalyzer
 from imgscan.analyzers.build_tool import BuildToolAnalyzer
@@ -40,6 +41,7 @@ ANALYZERS: tuple[Analyzer, ...] = (
     SensitiveFileAnalyzer(),
     BuildToolAnalyzer(),
     SetuidFileAnalyzer(),
+    AccountAnalyzer(),
     AccountAnalyzer(),
     HealthcheckAnalyzer(),
     WasteAnalyzer(),

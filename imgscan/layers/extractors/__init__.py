@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from imgscan.layers.extractors.accounts import AccountsExtractor
 from imgscan.layers.extractors.apk import ApkExtractor
+from imgscan.layers.extractors.authorized_keys import AuthorizedKeysExtractor
 from imgscan.layers.extractors.core_dump import CoreDumpExtractor
 from imgscan.layers.extractors.dpkg import DpkgExtractor
 from imgscan.layers.extractors.extractor import Extractor, Row
@@ -16,11 +17,16 @@ from imgscan.layers.extractors.python_packages import PythonPackagesExtractor
 from imgscan.layers.extractors.rpm import RpmExtractor
 from imgscan.layers.extractors.script import ScriptExtractor
 from imgscan.layers.extractors.sensitive import SensitiveExtractor
+from imgscan.layers.extractors.shadow import ShadowExtractor
+from imgscan.layers.extractors.sudoers import SudoersExtractor
 
 __all__ = ["EXTRACTORS", "Extractor", "Row"]
 
 EXTRACTORS: tuple[Extractor, ...] = (
     AccountsExtractor(),
+    ShadowExtractor(),
+    SudoersExtractor(),
+    AuthorizedKeysExtractor(),
     OsReleaseExtractor(),
     DpkgExtractor(),
     ApkExtractor(),

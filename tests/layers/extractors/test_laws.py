@@ -18,6 +18,9 @@ EVERY = pytest.mark.parametrize("extractor", EXTRACTORS, ids=lambda extractor: e
 # One path for each way an extractor goes.
 PATHS = {
     "accounts": ["etc/passwd", "etc/group"],
+    "shadow": ["etc/shadow", "etc/master.passwd"],
+    "sudoers": ["etc/sudoers", "etc/sudoers.d/app", "usr/local/etc/sudoers", "etc/doas.conf", "etc/doas.d/a.conf"],
+    "authorized_keys": ["root/.ssh/authorized_keys", "home/a/.ssh/authorized_keys2", "etc/dropbear/authorized_keys"],
     "os_release": ["etc/os-release", "usr/lib/os-release"],
     "dpkg": [
         "var/lib/dpkg/status",
@@ -45,7 +48,8 @@ LINES = st.lists(
         ["", "#", ":", "a:x:0:0", "Package: a", "Version: 1", "P:a", "F:usr/bin", "R:gcc", "/usr/bin/gcc", "Name: a",
          "../../bin/pip,sha256=x,1", "a,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0", "Z:Q1x", "Z:Q1é=",
          "Conffiles:", " /etc/x d41d8cd98f00b204e9800998ecf8427e", "d41d8cd98f00b204e9800998ecf8427e  usr/bin/x",
-         '{"name": "a"}', "#!/bin/sh", "exec gosu a b", "KEY=value", "\udc80", "[x]", '"']
+         '{"name": "a"}', "#!/bin/sh", "exec gosu a b", "KEY=value", "\udc80", "[x]", '"',
+         "a ALL=(ALL) NOPASSWD: ALL", "Defaults !authenticate", "\\\\", "permit nopass :wheel", "a::1:1"]
     )
 ).map("\n".join)  # fmt: skip
 CONTENT = st.binary(max_size=600) | LINES.map(lambda text: text.encode("utf-8", "surrogateescape"))

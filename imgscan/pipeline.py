@@ -23,9 +23,11 @@ from typing import TYPE_CHECKING
 from imgscan.analyzers import ANALYZERS
 from imgscan.analyzers.analyzer import Analyzer, Evidence
 from imgscan.base_image import KnownImage, base_problems, begins_with, find_base
+from imgscan.dockerfile_lines import with_dockerfile
 from imgscan.errors import Effect, ImageNotFound, Problem, SourceError, UsageError
 from imgscan.evidence import Depth, LayerScan, RuleSource, ScanPlan
 from imgscan.image.blob import BlobRef, FileBlob, Readable, RegistryBlob
+from imgscan.image.dockerfile_parser import WrittenDockerfile
 from imgscan.image.image import Image
 from imgscan.judgement import judge
 from imgscan.layers.cache import FileIdentity, ScanCache
@@ -80,6 +82,8 @@ class Options:
     progress: ProgressCallback | None = None
     base: str | None = None
     """The reference of the image that this one was built FROM, where the user knows it."""
+    dockerfile: WrittenDockerfile | None = None
+    """The Dockerfile that it was built from, read."""
 
     @property
     def identity_key(self) -> bytes | None:
@@ -95,7 +99,13 @@ def inspect_image(reference: str, options: Options | None = None) -> list[Report
     """
     options = options or Options()
     with open_evidence(reference, options) as (evidences, analyzers, revealed):
-        return [judge(evidence, analyzers, options.policy, revealed, options.identity_key) for evidence in evidences]
+        reports = [judge(evidence, analyzers, options.policy, revealed, options.identity_key) for evidence in evidences]
+    if options.dockerfile is None:
+        return reports
+    return [
+        with_dockerfile(report, options.dockerfile, evidence.image.steps)
+        for report, evidence in zip(reports, evidences, strict=True)
+    ]
 
 
 @contextmanager

@@ -44,7 +44,7 @@ RANKS = (
     ("sources", "analyzers", "renderers", "layers"),
     ("judgement", "reduction"),
     ("pipeline",),
-    ("audit", "configuration", "listing", "runtime"),
+    ("audit", "configuration", "listing", "recovery", "runtime"),
     ("cli",),
     ("__main__",),
 )
@@ -53,6 +53,7 @@ RANKS = (
 PEERS = {
     ("programs", "accounts"),
     ("file_versions", "accounts"),
+    ("recovery", "listing"),
     ("ownership", "packages"),
     ("tampering", "accounts"),
     ("dependencies", "instructions"),

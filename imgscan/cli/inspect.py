@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -31,6 +32,7 @@ def inspect(
     entropy: options.Entropy = False,
     trust_packages: options.TrustPackages = "yes",
     rules: options.RuleFiles = None,
+    dockerfile: options.DockerfileFile = None,
     baseline: options.BaselineFile = None,
     fail_on_inherited: options.FailOnInherited = None,
     fail_on_family: options.FailOnFamily = None,
@@ -58,6 +60,7 @@ def inspect(
     version: options.Version = False,
 ) -> int:
     """Scan images and write each document where it belongs; the exit code."""
+    from imgscan.cli import github  # noqa: PLC0415
     from imgscan.cli.destination import check_writable, deliver, parse_destinations  # noqa: PLC0415
     from imgscan.cli.scanning import Wishes, render_options, scan  # noqa: PLC0415
     from imgscan.renderers import load_renderer  # noqa: PLC0415
@@ -73,6 +76,7 @@ def inspect(
             "forbidden-bases": forbidden_bases, "required-labels": required_labels, "required-user": required_user,
             "own-packages": own_packages, "public-packages": public_packages,
         },
+        dockerfile,
     )  # fmt: skip
     destinations = parse_destinations(format or [], output)
     for destination in destinations:
@@ -82,4 +86,8 @@ def inspect(
         told = render_options(wishes, scanned.failures, to_terminal=destination.path is None)
         text = load_renderer(destination.format).render(scanned.reports, told)
         deliver(destination, text, private=show_secrets)
+    if github.runs_there(os.environ):
+        github.tell(
+            scanned.reports, render_options(wishes, scanned.failures, to_terminal=False), os.environ, quiet=quiet
+        )
     return scanned.code

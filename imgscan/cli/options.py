@@ -70,6 +70,10 @@ RuleFiles = Annotated[
         "--rules", metavar="FILE", help="Look for these secrets too: rules in TOML, also gitleaks'. Repeatable."
     ),
 ]
+DockerfileFile = Annotated[
+    str | None,
+    typer.Option("--dockerfile", metavar="FILE", help="What the image was built from: findings name its lines."),
+]
 BaselineFile = Annotated[
     str | None,
     typer.Option("--baseline", metavar="FILE", help="Report what is not in this file, which `imgscan baseline` wrote."),

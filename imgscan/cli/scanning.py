@@ -6,12 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgscan.cli import failure, terminal
 from imgscan.cli.baseline_file import read_baseline
+from imgscan.cli.dockerfile import read_dockerfile
 from imgscan.cli.options import (
     parse_completeness,
     parse_depth,
@@ -63,6 +64,7 @@ class Wishes:
     """What the file and the variables say: the options above have it already, the rest of the policy is here."""
     gate: Mapping[str, object] = field(default_factory=dict)
     """What was typed of that rest, by key of its setting."""
+    dockerfile: str | None = None
 
     def policy(self) -> Policy:
         """The policy without its baseline, which is a file."""
@@ -120,6 +122,7 @@ def pipeline_options(wishes: Wishes, environment: Mapping[str, str]) -> Options:
     policy = replace(policy, baseline=wishes.baseline())
     timeout = parse_timeout(wishes.timeout)
     rules = parse_rules(wishes.rules)
+    dockerfile = read_dockerfile(wishes.dockerfile, environment)
     # Last, so that a typo is told at once: this is where the libraries that read images are loaded.
     from imgscan.pipeline import CacheMode, Options  # noqa: PLC0415
 
@@ -133,6 +136,7 @@ def pipeline_options(wishes: Wishes, environment: Mapping[str, str]) -> Options:
         rules=rules,
         show_secrets=wishes.show_secrets,
         base=wishes.base,
+        dockerfile=dockerfile,
         cache=CacheMode.OFF if off else CacheMode.VERIFY if verify else CacheMode.USE,
         cache_directory=cache_directory(environment),
         key=environment.get("IMGSCAN_KEY", "").encode("utf-8", "surrogateescape") or None,
@@ -203,6 +207,14 @@ def with_leftovers(reports: Sequence[Report], policy: Policy, *, whole: bool) ->
     return [replace(report, problems=(*report.problems, *problems)) for report in reports]
 
 
+def started(environment: Mapping[str, str]) -> str:
+    """Now, in UTC to the second; SOURCE_DATE_EPOCH where output must be the same each time."""
+    epoch = environment.get("SOURCE_DATE_EPOCH", "")
+    known = epoch.isascii() and epoch.isdigit() and len(epoch) < 12
+    moment = datetime.fromtimestamp(int(epoch), UTC) if known else datetime.now(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def render_options(wishes: Wishes, failures: tuple[Failure, ...], *, to_terminal: bool) -> RenderOptions:
     """How to render: for standard output as it is, for a file plain and 100 columns wide."""
     from imgscan import __version__  # noqa: PLC0415
@@ -219,6 +231,7 @@ def render_options(wishes: Wishes, failures: tuple[Failure, ...], *, to_terminal
         completeness=wishes.completeness(),
         failures=failures,
         only=wishes.policy().only,
+        started=started(os.environ),
         families=frozenset(Family(name) for name in wishes.policy().families),
         depth=parse_depth(wishes.depth),
     )

@@ -41,6 +41,8 @@ class RenderOptions:
     """Whether a text format lists suppressed findings; formats for machines always do."""
     show_secrets: bool = False
     fail_on: Severity = Severity.HIGH
+    policy: Policy | None = None
+    """Where families or inherited layers fail at other severities; None where `fail_on` says it all."""
     completeness: Completeness = Completeness.PROMISED
     failures: tuple[Failure, ...] = ()
     """Images of the same run that gave no report."""

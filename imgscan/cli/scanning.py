@@ -228,6 +228,7 @@ def render_options(wishes: Wishes, failures: tuple[Failure, ...], *, to_terminal
         show_suppressed=wishes.show_suppressed,
         show_secrets=wishes.show_secrets,
         fail_on=parse_fail_on(wishes.fail_on),
+        policy=wishes.policy(),
         completeness=wishes.completeness(),
         failures=failures,
         only=wishes.policy().only,

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import typer
 
 from imgscan.cli.container import container
+from imgscan.cli.extract import extract
 from imgscan.cli.files import files
 from imgscan.cli.history import history
 from imgscan.cli.inspect import inspect
@@ -44,6 +45,7 @@ def program(context: typer.Context, version: Version = False) -> None:
 app.command(help="Everything known about images: the main job.")(inspect)
 app.command(help="The reconstructed Dockerfile of an image, step by step, with sizes and findings.")(history)
 app.command(help="Every version of every file of an image, and what became of it.")(files)
+app.command(help="The bytes of one file version, also of a deleted one.")(extract)
 app.command(help="How containers are run, what that leaves open, and what they wrote since.")(container)
 app.command(help="What is looked for, why, and what to do about it.")(rules)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -62,6 +63,38 @@ def write_file(path: Path, pieces: Iterable[bytes], *, force: bool, mode: int = 
         if temporary is not None:
             with contextlib.suppress(OSError):
                 temporary.unlink()
+
+
+def check_bag(directory: Path) -> None:
+    """Find out before the work that a directory could not be made. Raises UsageError; an empty one is fine."""
+    try:
+        if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
+            raise UsageError(f"{directory} is there and is no directory", tip="name a directory that is not there yet")
+        if directory.is_dir() and any(directory.iterdir()):
+            raise UsageError(f"{directory} is not empty", tip="name a directory that is not there yet")
+        if not directory.name or not os.access(directory.parent, os.W_OK | os.X_OK):
+            raise UsageError(f"cannot make {directory}: nothing can be written beside it", tip=_TIP)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot make {directory}: {_reason(error)}", tip=_TIP) from error
+
+
+def write_bag(directory: Path, files: Iterable[tuple[str, Iterable[bytes]]]) -> None:
+    """Make a directory of files, whole or not at all; only its owner may read it. Names are `NAME` or `DIRECTORY/NAME`."""
+    temporary: Path | None = None
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=".imgscan-", dir=directory.parent))
+        for name, pieces in files:
+            file = temporary / name
+            file.parent.mkdir(mode=0o700, exist_ok=True)
+            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+                stream.writelines(pieces)
+        temporary.rename(directory)  # takes the place of an empty directory, and of nothing else
+        temporary = None
+    except OSError as error:
+        raise ImgscanError(f"cannot make {directory}: {_reason(error)}", tip=_TIP) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_bytes(pieces: Iterable[bytes]) -> None:

@@ -73,6 +73,7 @@ class Options:
     progress: Any = None
     rules: Any = ()
     base: Any = None
+    dockerfile: Any = None
 
 
 @pytest.fixture
@@ -81,7 +82,15 @@ def pipeline(monkeypatch):
     module = ModuleType("imgscan.pipeline")
     vars(module).update(CacheMode=CacheMode, Options=Options, inspect_image=stand_in.inspect_image)
     monkeypatch.setitem(sys.modules, "imgscan.pipeline", module)
-    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "IMGSCAN_KEY", "IMGSCAN_CACHE_DIR", "XDG_CACHE_HOME"):
+    for name in (
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "COLUMNS",
+        "IMGSCAN_KEY",
+        "IMGSCAN_CACHE_DIR",
+        "XDG_CACHE_HOME",
+        "GITHUB_ACTIONS",
+    ):
         monkeypatch.delenv(name, raising=False)
     return stand_in
 

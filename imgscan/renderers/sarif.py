@@ -10,37 +10,28 @@ tags of a rule, 10 MB gzipped. It needs a location with a relative URI for each 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-from urllib.parse import quote
 
-from imgscan.errors import Effect, Problem
+from imgscan.errors import Problem
 from imgscan.renderers import phrases
 from imgscan.renderers.document import write
 from imgscan.renderers.renderer import RenderOptions
+from imgscan.renderers.sarif_parts import (
+    LEVELS,
+    NOTICE,
+    RESULTS,
+    SCHEMA,
+    Object,
+    driver,
+    message_text,
+    physical,
+    rules_of,
+)
 from imgscan.renderers.sentences import advice, image_names, repository_place, sentence
 from imgscan.renderers.text import one_line, printable
-from imgscan.report import Finding, Report, Rule, Severity, Suppressed
+from imgscan.report import Finding, Report, Suppressed
 from imgscan.report.exit_code import exit_code, lacks_evidence
 
-SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-RESULTS = 25_000
-"""Results of a run; GitHub refuses the whole file beyond."""
 NOTIFICATIONS = 1000
-TAGS = 10
-
-Object = dict[str, Any]
-
-_LEVELS = {
-    Severity.CRITICAL: "error",
-    Severity.HIGH: "error",
-    Severity.MEDIUM: "warning",
-    Severity.LOW: "note",
-    Severity.INFO: "note",
-    Severity.NONE: "none",
-}
-_SCORES = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.MEDIUM: "5.5", Severity.LOW: "2.0"}
-"""GitHub calls above 9.0 critical, from 7.0 high, from 4.0 medium, above 0 low."""
-_NOTICE = {Effect.INCOMPLETE: "error", Effect.OPAQUE: "warning", Effect.NOTE: "note"}
 
 
 def render(reports: Sequence[Report], options: RenderOptions) -> str:
@@ -63,11 +54,11 @@ def _run(report: Report, name: str, options: RenderOptions) -> Object:
     if options.show_suppressed:
         told += [(item.finding, item) for item in report.verdict.suppressed]
     left_out, told = told[RESULTS:], told[:RESULTS]
-    rules = _rules([finding for finding, _ in told])
+    rules = rules_of([finding for finding, _ in told])
     places = _Places(report)
     code = exit_code(report, options.completeness)
     return {
-        "tool": {"driver": _driver(options, rules)},
+        "tool": {"driver": driver(options, rules)},
         "automationDetails": {"id": f"imgscan/{name.replace('/', '-')}/"},
         "columnKind": "unicodeCodePoints",
         "invocations": [
@@ -98,24 +89,14 @@ def _failed_run(options: RenderOptions) -> Object:
     notices = _failures(options)
     code = max((int(failure.code) for failure in options.failures), default=0)
     invocation: Object = {"executionSuccessful": not notices, "exitCode": code, "toolExecutionNotifications": notices}
-    return {"tool": {"driver": _driver(options, [])}, "invocations": [invocation], "results": []}
+    return {"tool": {"driver": driver(options, [])}, "invocations": [invocation], "results": []}
 
 
 def _failures(options: RenderOptions) -> list[Object]:
     return [
-        {"level": "error", "message": {"text": _text(f"{failure.reference}: {failure.message}")}}
+        {"level": "error", "message": {"text": message_text(f"{failure.reference}: {failure.message}")}}
         for failure in options.failures
     ]
-
-
-def _driver(options: RenderOptions, rules: list[Object]) -> Object:
-    return {
-        "name": "imgscan",
-        "version": options.version,
-        "semanticVersion": options.version,
-        "shortDescription": {"text": "Forensic scanner for built container images"},
-        "rules": rules,
-    }
 
 
 def _left_out(count: int) -> list[Object]:
@@ -129,52 +110,10 @@ def _left_out(count: int) -> list[Object]:
 
 def _notification(problem: Problem) -> Object:
     return {
-        "level": _NOTICE[problem.effect],
+        "level": NOTICE[problem.effect],
         "descriptor": {"id": printable(problem.code)},
-        "message": {"text": _text(phrases.problem_text(problem))},
+        "message": {"text": message_text(phrases.problem_text(problem))},
     }
-
-
-# --- rules
-
-
-def _rules(findings: Sequence[Finding]) -> list[Object]:
-    """The rules that hold somewhere, by id; each as severe as its worst finding here, as GitHub ranks by rule."""
-    worst: dict[str, Finding] = {}
-    for finding in findings:
-        known = worst.get(finding.rule.id)
-        if known is None or finding.severity > known.severity:
-            worst[finding.rule.id] = finding
-    return [_rule(worst[rule_id].rule, worst[rule_id]) for rule_id in sorted(worst)]
-
-
-def _rule(rule: Rule, worst: Finding) -> Object:
-    title, why, what = one_line(rule.title, 255), printable(rule.explanation), printable(rule.remediation)
-    properties: Object = {"tags": _tags(rule, worst), "precision": _precision(worst)}
-    if worst.severity in _SCORES:
-        properties["security-severity"] = _SCORES[worst.severity]
-    return {
-        "id": printable(rule.id),
-        "name": "".join(part.capitalize() for part in printable(rule.id).replace("/", "-").split("-")),
-        "shortDescription": {"text": title or printable(rule.id)},
-        "fullDescription": {"text": one_line(why, 1000) or title},
-        "help": {
-            "text": f"{why} What to do: {what}",
-            "markdown": f"{why}\n\n**What to do**\n\n{what}\n\n`imgscan rules {printable(rule.id)}` tells more.",
-        },
-        "defaultConfiguration": {"level": _LEVELS[worst.severity]},
-        "properties": properties,
-    }
-
-
-def _tags(rule: Rule, worst: Finding) -> list[str]:
-    security = ["security"] if worst.severity in _SCORES else []
-    secret = ["secret"] if rule.family.endswith("-secret") else []
-    return [*security, "container-image", str(rule.family), *secret][:TAGS]
-
-
-def _precision(worst: Finding) -> str:
-    return {"high": "high", "medium": "medium"}.get(str(worst.confidence), "low")
 
 
 # --- results
@@ -185,8 +124,8 @@ def _result(
 ) -> Object:
     result: Object = {
         "ruleId": printable(finding.rule.id),
-        "level": _LEVELS[finding.severity],
-        "message": {"text": _text(f"{sentence(finding, show_secrets=show_secrets)}. {advice(finding)}")},
+        "level": LEVELS[finding.severity],
+        "message": {"text": message_text(f"{sentence(finding, show_secrets=show_secrets)}. {advice(finding)}")},
         "locations": [places.of(finding)],
         "partialFingerprints": {
             "primaryLocationLineHash": f"{finding.fingerprint}:1",
@@ -243,7 +182,7 @@ class _Places:
 
     def of(self, finding: Finding) -> Object:
         place = repository_place(self._report, finding)
-        return {**_physical(place.path, place.line), "logicalLocations": self._logical(finding)}
+        return {**physical(place.path, place.line), "logicalLocations": self._logical(finding)}
 
     def related(self, finding: Finding) -> list[Object]:
         """The instruction that deleted or replaced the file, where the Dockerfile's line of it is known."""
@@ -254,8 +193,8 @@ class _Places:
         line = dockerfile.line_of_step(step)
         if line is None:
             return []
-        text = _text(f"{fate.state} here, still in the layer below")
-        return [{**_physical(printable(dockerfile.path), line), "message": {"text": text}}]
+        text = message_text(f"{fate.state} here, still in the layer below")
+        return [{**physical(printable(dockerfile.path), line), "message": {"text": text}}]
 
     def _logical(self, finding: Finding) -> list[Object]:
         place, added = finding.location, finding.added_by
@@ -272,14 +211,3 @@ class _Places:
         if text:
             found.append({"name": text, "fullyQualifiedName": f"{self._image}/{text}", "kind": str(place.kind)})
         return found
-
-
-def _physical(path: str, line: int) -> Object:
-    # A colon in the first segment would read as a scheme: all but letters and a few signs are escaped.
-    uri = quote(path.encode("utf-8", "surrogatepass"), safe="/-._~")
-    return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": line}}}
-
-
-def _text(text: str) -> str:
-    """A message of SARIF, in which `[words](target)` would be a link (section 3.11.6)."""
-    return printable(text).replace("](", "\\](") or "-"

@@ -46,6 +46,11 @@ def repository_place(report: Report, finding: Finding) -> RepositoryPlace:
     line = dockerfile_line(report, finding)
     if report.dockerfile is not None and line is not None:
         return RepositoryPlace(printable(report.dockerfile.path), line, real=True)
+    return place_in_image(finding)
+
+
+def place_in_image(finding: Finding) -> RepositoryPlace:
+    """An invented path for where in the image it is."""
     place = finding.location
     if place.kind is LocationKind.HISTORY:
         return RepositoryPlace("image/history", (place.history or 0) + 1, real=False)

@@ -87,7 +87,10 @@ def leftovers(evidence: Evidence, findings: Iterable[Finding]) -> tuple[IgnorePa
     `findings` are the open ones: keys and credential files among them are named by their suffix or name.
     """
     copied = {layer: _sources(evidence.step(layer)) for layer in range(len(evidence.scans))}
-    layers = {layer: _named(sources) for layer, sources in copied.items() if sources}
+    # Where digests hide the sources' names, the target's still tells: COPY dir:... in /app/node_modules is meant.
+    layers = {
+        layer: _named([*sources, _target(evidence.step(layer))]) for layer, sources in copied.items() if sources
+    }
     seen: dict[str, tuple[str, str, int]] = {}  # pattern -> reason, first path, files
 
     def add(pattern: str, reason: str, path: str) -> None:
@@ -158,6 +161,11 @@ def _sources(step: HistoryStep | None) -> list[str]:
     if step.instruction.keyword == "ADD" and unpacked:
         return []
     return [word for word in sources if not word.startswith("/")]
+
+
+def _target(step: HistoryStep | None) -> str:
+    words = step.instruction.arguments.split() if step is not None else []
+    return words[-1].strip("[]\",'") if words else ""
 
 
 def _named(sources: Iterable[str]) -> frozenset[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from posixpath import basename, normpath
 
 from imgscan.evidence import MemberKind
@@ -74,6 +74,15 @@ def started_programs(overlay: Overlay, config: ImageConfig) -> Iterator[Started]
         else:
             yield Started(name, tuple(rest), path, version)
             argv = _wrapped(rest) if name in _WRAPPERS else ()
+
+
+def programs_of(overlay: Overlay, config: ImageConfig) -> tuple[Started, ...]:
+    """What the image starts, and what its command is: an entry point that is a script mostly runs that in the end."""
+    started = tuple(started_programs(overlay, config))
+    if not config.entrypoint or not config.cmd:
+        return started
+    command = started_programs(overlay, replace(config, entrypoint=()))
+    return (*started, *(program for program in command if program not in started))
 
 
 def _shell_arguments(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:

@@ -10,7 +10,7 @@ from imgscan.amounts import listed, size_text
 from imgscan.analyzers.analyzer import Evidence, Outcome
 from imgscan.evidence import Confidence, Depth, MemberKind
 from imgscan.overlay import FileVersion
-from imgscan.programs import SHELLS, started_programs
+from imgscan.programs import SHELLS, programs_of
 from imgscan.report import AddedBy, Family, Finding, Location, LocationKind, Rule, Severity
 from imgscan.waste import dead_parts, written
 
@@ -57,6 +57,17 @@ _TOOLCHAINS = (
     ("opt/java/openjdk/jmods", "the JDK's modules", ("javac",)),
     ("usr/local/openjdk-8/include", "the JDK", ("javac",)),
 )
+# Those of a distribution's build environment, where one layer has it together with what is started.
+_BUILD_ENVIRONMENT = (
+    ("usr/lib/gcc", "compilers"),
+    ("usr/libexec/gcc", "compilers"),
+    ("usr/include", "headers"),
+    ("usr/lib/git-core", "Git"),
+    ("usr/libexec/git-core", "Git"),
+    ("usr/lib/python3/dist-packages/mercurial", "Mercurial"),
+    ("usr/share/autoconf", "autoconf"),
+)
+_CROSS_TOOL = re.compile(r"usr/bin/(?:x86_64|aarch64|arm|i[36]86|powerpc64le|s390x|riscv64)-[\w-]*linux-[\w.+-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,24 +109,38 @@ class BaseSizeAnalyzer:
     extractors: tuple[str, ...] = ()
 
     def analyze(self, evidence: Evidence) -> Outcome:
-        started = [program for program in started_programs(evidence.overlay, evidence.image.config) if program.version]
+        if not _has_application(evidence):
+            return Outcome()
+        started = [program for program in programs_of(evidence.overlay, evidence.image.config) if program.version]
         runs = [program for program in started if program.name not in SHELLS or program is started[-1]]
         if not runs or runs[-1].name in SHELLS or runs[-1].version is None:
             return Outcome()  # an interactive shell: the image is there to work in, or is a base itself
         names = {program.name for program in started}
         layers, tools = _build_layers(evidence, runs[-1].version)
-        chains = [(what, place) for place, what, users in _TOOLCHAINS if not names.intersection(users)]
         alive = _alive(evidence)
         unused = sum(alive[layer] for layer in layers)
-        found = [f"layer {layer}" for layer in layers]
-        for what, place in chains:
-            size = _below(evidence, place, layers)
+        parts = [(place, what) for place, what, users in _TOOLCHAINS if not names.intersection(users)]
+        base = evidence.base.layers if evidence.base is not None else None
+        if not layers and base is not None:
+            parts += _BUILD_ENVIRONMENT
+            unused += _cross_tools(evidence, base)
+        for place, what in parts:
+            size = _below(evidence, place, layers, base)
             if size:
                 unused += size
                 tools.append(what)
+        found = [f"layer {layer}" for layer in layers]
         if not unused or unused * _SHARE < sum(alive):
             return Outcome()
         return Outcome((_finding(evidence, unused, tools, found),))
+
+
+def _has_application(evidence: Evidence) -> bool:
+    """Whether something was built on the base image: an image that is one itself is there to build with."""
+    known = evidence.base.layers if evidence.base is not None else None
+    if known is not None:
+        return known < len(evidence.scans)
+    return evidence.image.config.working_dir.strip("/") != ""
 
 
 def _build_layers(evidence: Evidence, runtime: FileVersion) -> tuple[list[int], list[str]]:
@@ -144,14 +169,23 @@ def _alive(evidence: Evidence) -> list[int]:
     return alive
 
 
-def _below(evidence: Evidence, place: str, counted: list[int]) -> int:
-    """Bytes in use below a directory, but for those of layers that are counted as a whole."""
+def _below(evidence: Evidence, place: str, told: list[int], base: int | None) -> int:
+    """Bytes in use below a directory in layers of the base, but for those that are told as a whole."""
     size = 0
     for layer, member in evidence.overlay.members_below(place):
         table = evidence.scans[layer].members
-        if layer not in counted and table.kinds[member] == MemberKind.FILE:
+        if layer not in told and (base is None or layer < base) and table.kinds[member] == MemberKind.FILE:
             size += table.sizes[member]
     return size
+
+
+def _cross_tools(evidence: Evidence, base: int) -> int:
+    """Bytes of programs such as x86_64-linux-gnu-gcc-12, which the short names link to."""
+    return sum(
+        version.member.size
+        for version in evidence.overlay.listdir("usr/bin")
+        if version.layer < base and version.member.kind is MemberKind.FILE and _CROSS_TOOL.fullmatch(version.path)
+    )
 
 
 def _finding(evidence: Evidence, unused: int, tools: list[str], layers: list[str]) -> Finding:

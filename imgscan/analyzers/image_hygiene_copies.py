@@ -190,7 +190,8 @@ def _context(evidence: Evidence, copies: Sequence[_Copy]) -> Iterator[Finding]:
     message = f"{counted(files, 'file')} that a .dockerignore would keep out: {names}"
     patterns = [line.pattern for line in lines]
     more = f" (and {len(patterns) - _MAX_LINES} more)" if len(patterns) > _MAX_LINES else ""
-    advice = f"Put into .dockerignore: {'  '.join(patterns[:_MAX_LINES])}{more}. Or copy what is needed by name."
+    quoted = ", ".join(f"'{pattern}'" for pattern in patterns[:_MAX_LINES])
+    advice = f"Write these lines into .dockerignore: {quoted}{more}; or copy what is needed by name."
     yield _finding(copy.step, CONTEXT, message, advice)
 
 

@@ -24,7 +24,7 @@ from imgscan.analyzers.image_hygiene_setting_rules import (
 )
 from imgscan.evidence import Confidence, Depth
 from imgscan.image.image import SourceKind
-from imgscan.programs import SHELLS, started_programs
+from imgscan.programs import SHELLS, programs_of, started_programs
 from imgscan.report import Family, Finding, Location, LocationKind, Rule
 
 _ADMIN = {21: "FTP", 22: "SSH", 23: "telnet", 111: "portmap", 512: "rexec", 513: "rlogin", 514: "rsh"}
@@ -106,7 +106,7 @@ def _start(evidence: Evidence) -> Iterator[Finding]:
         keyword = field.upper()
         message = f"{keyword} goes through {first.name} -c: the shell is process 1 and passes no signal on"
         yield _finding(evidence, SHELL_FORM, _config(field), message, keyword=keyword)
-    for program in started:
+    for program in programs_of(evidence.overlay, config):
         words = program.text.split()
         name = program.name if program.name in _INSTALLERS else words[0] if words and words[0] in _INSTALLERS else ""
         if name:
@@ -186,9 +186,9 @@ def _age(evidence: Evidence) -> Iterator[Finding]:
     created = day_of(evidence.image.config.created)
     if today is None or created is None:
         return
-    days = (today - created).days
-    if days > _OLD_DAYS:
-        message = f"built on {created.isoformat()}, {days:,} days ago: without the updates since"
+    if (today - created).days > _OLD_DAYS:
+        # Without the number of days: the report of an image must not change from one day to the next.
+        message = f"built on {created.isoformat()}, more than a year ago: without the updates since"
         yield _finding(evidence, OLD, Location(LocationKind.IMAGE, name="created"), message)
 
 

@@ -77,7 +77,7 @@ class RootUserAnalyzer:
             rule, message = EXPLICIT, f"the user is {_quoted(user.spec)}: the container runs as root"
         else:
             rule, message = ALIAS, f"the user {_quoted(str(user.name))} has uid 0: the container runs as root"
-        drops = tuple(dict.fromkeys(_drops(evidence)))
+        drops = tuple(dict.fromkeys(handovers(evidence)))
         if drops:
             where, drop = drops[0]
             to = f"to {drop.user}" if drop.user else "to another user"
@@ -109,7 +109,7 @@ def _missing(evidence: Evidence, user: EffectiveUser) -> Finding:
     )
 
 
-def _drops(evidence: Evidence) -> Iterator[tuple[str, PrivilegeDrop]]:
+def handovers(evidence: Evidence) -> Iterator[tuple[str, PrivilegeDrop]]:
     """(where, drop) for each privilege drop of what the image starts, if its tool is there and it leads off root."""
     for where, drop in _written_drops(evidence):
         if _is_there(evidence, drop.tool) and not _leads_to_root(evidence, drop):

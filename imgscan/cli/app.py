@@ -12,10 +12,15 @@ from collections.abc import Sequence
 
 import typer
 
+from imgscan.cli.baseline import baseline
+from imgscan.cli.cache import cache_app
+from imgscan.cli.config import config_app
 from imgscan.cli.container import container
 from imgscan.cli.extract import extract
 from imgscan.cli.files import files
+from imgscan.cli.harden import harden
 from imgscan.cli.history import history
+from imgscan.cli.ignore import ignore
 from imgscan.cli.inspect import inspect
 from imgscan.cli.options import Version
 from imgscan.cli.rules import rules
@@ -47,7 +52,12 @@ app.command(help="The reconstructed Dockerfile of an image, step by step, with s
 app.command(help="Every version of every file of an image, and what became of it.")(files)
 app.command(help="The bytes of one file version, also of a deleted one.")(extract)
 app.command(help="How containers are run, what that leaves open, and what they wrote since.")(container)
+app.command(help="How to run an image with what it can live with: docker, compose, kubernetes.")(harden)
+app.command(help="Accept what is there now; later runs report only what is new.")(baseline)
+app.command(help="Accept one finding, with a reason and an end.")(ignore)
 app.command(help="What is looked for, why, and what to do about it.")(rules)
+app.add_typer(config_app)
+app.add_typer(cache_app)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -78,6 +88,7 @@ def _wrong_usage(error: typer.TyperException, words: Sequence[str]) -> int:
     from imgscan.report.exit_code import ExitCode  # noqa: PLC0415
 
     names = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+    names += [group.name or "" for group in app.registered_groups]
     command = next((word for word in words if word in names), "")
     message = error.format_message().rstrip(".")
     tip = f"`imgscan {command} --help` lists what there is" if command else f"the commands are {', '.join(names)}"

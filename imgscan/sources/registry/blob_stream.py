@@ -54,6 +54,7 @@ class BlobStream:
         self._pause = pause
         self._clock = clock
         self._body: Body | None = None
+        self._break: SourceUnavailable | None = None
         self._tries = 0
         self._resumes = 0
         self._waited = 0.0
@@ -75,11 +76,12 @@ class BlobStream:
                 data = self._timed(self._body, min(size, READ_BYTES))
                 if data or self._size < 0 or self.done >= self._size:
                     return self._given(data)
-                raise SourceUnavailable(f"it ended after {self.done:,} of {self._size:,} bytes")
+                raise SourceUnavailable(f"{self._digest} ended after {self.done:,} of {self._size:,} bytes")
             except SourceUnavailable as error:
                 self._broken(error)
             except SourceError as error:
-                self._end(error)
+                # Where a second attempt is refused without reason, why there had to be one tells more.
+                self._end(self._break or error if type(error) is SourceError else error)
         return b""
 
     def close(self) -> None:
@@ -107,19 +109,26 @@ class BlobStream:
     def _given(self, data: bytes) -> bytes:
         self.done += len(data)
         if data:
-            self._tries = 0
+            self._tries, self._break = 0, None
         if self._hash is not None:
             self._hash.update(data)
         if 0 <= self._size < self.done:
             self._end(WrongBytes(f"{self._digest}: more than the {self._size:,} bytes came that it should have"))
             return data[: len(data) - (self.done - self._size)]
         if not data:
-            wrong = self._hash is not None and self._hash.hexdigest() != self._digest.partition(":")[2]
-            self._end(WrongBytes(f"{self._digest}: what came has another digest") if wrong else None)
+            self._complete()
         return data
+
+    def _complete(self) -> None:
+        wrong = self._hash is not None and self._hash.hexdigest() != self._digest.partition(":")[2]
+        self._end(WrongBytes(f"{self._digest}: what came has another digest") if wrong else None)
 
     def _broken(self, error: SourceUnavailable) -> None:
         self._close_body()
+        if 0 <= self._size <= self.done:  # all of it came: only the end was not as promised
+            self._complete()
+            return
+        self._break = error
         self._tries += 1
         self._resumes += 1
         if self._tries > TRIES_WITHOUT_A_BYTE or self._resumes > 8 + self.done // BYTES_PER_RESUME:

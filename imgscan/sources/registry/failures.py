@@ -34,7 +34,8 @@ def answer_error(status: int, body: bytes, what: str, registry: str, headers: Ma
         wait = headers.get("Retry-After", "")
         later = f"; it asks to wait {wait} seconds" if wait.isdigit() else ""
         return RateLimited(
-            f"{where} wants fewer requests{told}{later}", tip="try later, or log in: docker login " + registry
+            f"{where} wants fewer requests than for {what}{told}{later}",
+            tip="try later, or log in: docker login " + registry,
         )
     if status in (401, 403) or code in ("UNAUTHORIZED", "DENIED"):
         return AccessDenied(

@@ -86,10 +86,8 @@ class Transport:
         try:
             self._probe(secure)
             origin = secure
-        except TlsFailed as error:
-            if isinstance(error.__cause__, ssl.SSLCertVerificationError):
-                raise
-            origin = bare
+        except NotTrusted:
+            raise
         except SourceUnavailable:
             self._probe(bare)
             origin = bare
@@ -172,12 +170,9 @@ class Transport:
         host = _where(url)
         for cause in causes:
             if isinstance(cause, ssl.SSLCertVerificationError):
-                return _with_cause(
-                    TlsFailed(
-                        f"the certificate of {host} is not trusted: {plain(cause.verify_message or str(cause))}",
-                        tip="trust its authority: SSL_CERT_FILE=FILE, /etc/docker/certs.d/HOST/ca.crt, or --insecure",
-                    ),
-                    cause,
+                return NotTrusted(
+                    f"the certificate of {host} is not trusted: {plain(cause.verify_message or str(cause))}",
+                    tip="trust its authority: SSL_CERT_FILE=FILE, /etc/docker/certs.d/HOST/ca.crt, or --insecure",
                 )
         for cause in causes:
             if isinstance(cause, ssl.SSLError):
@@ -224,6 +219,10 @@ class NoSuchHost(SourceUnavailable):
     """Nobody is there: asking again does not help."""
 
 
+class NotTrusted(TlsFailed):
+    """A certificate that is not to be trusted."""
+
+
 class Silent(SourceUnavailable):
     """A peer that does not answer: asking again takes as long again."""
 
@@ -254,11 +253,6 @@ def causes_of(error: BaseException) -> Iterator[BaseException]:
             seen.add(id(item))
             yield item
             todo += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
-
-
-def _with_cause(error: SourceError, cause: BaseException) -> SourceError:
-    error.__cause__ = cause
-    return error
 
 
 def _where(url: str) -> str:

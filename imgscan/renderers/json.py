@@ -16,6 +16,7 @@ from imgscan.evidence import Skip
 from imgscan.renderers.escapes import escape
 from imgscan.renderers.renderer import Failure, RenderOptions
 from imgscan.report import CoverageLedger, Finding, Origin, Report, SecretSighting, Suppressed, Tool, Verdict
+from imgscan.report.dockerfile import DockerfileRow
 from imgscan.report.exit_code import exit_code
 from imgscan.report.report import CAUSES, ImageRow, LayerCauses, Summary
 
@@ -94,16 +95,27 @@ def _report(report: Report, options: RenderOptions) -> Document:
         },
         "baseline": _baseline(report.verdict),
         "findings": (
-            {**finding_document(finding, options), "baseline_state": report.verdict.baseline_state}
+            {**finding_document(finding, options, report.dockerfile), "baseline_state": report.verdict.baseline_state}
             for finding in report.verdict.open
         ),
-        "suppressed": (suppressed_document(suppressed, options) for suppressed in report.verdict.suppressed),
+        "suppressed": (
+            suppressed_document(suppressed, options, report.dockerfile) for suppressed in report.verdict.suppressed
+        ),
         "suppressed_counts": [
             {"reason": reason, "count": count} for reason, count in report.verdict.suppressed_counts.items()
         ],
         "tools": [_tool(tool) for tool in report.tools],
         "coverage": _coverage(report.coverage),
         "problems": [problem_document(problem) for problem in report.problems],
+        "dockerfile": report.dockerfile
+        and {
+            "path": report.dockerfile.path,
+            "fits": report.dockerfile.fits,
+            "stage": report.dockerfile.stage or None,
+            "from_line": report.dockerfile.from_line,
+            "base_steps": report.dockerfile.base_steps,
+            "lines": list(report.dockerfile.lines),
+        },
         "dockerignore": [
             {"pattern": line.pattern, "reason": line.reason, "files": line.files, "example": line.example}
             for line in report.dockerignore
@@ -178,8 +190,10 @@ def _summary(summary: Summary) -> Document:
     }
 
 
-def finding_document(finding: Finding, options: RenderOptions) -> Document:
+def finding_document(finding: Finding, options: RenderOptions, dockerfile: DockerfileRow | None = None) -> Document:
     place, fate, added_by = finding.location, finding.fate, finding.added_by
+    line = dockerfile.line_of(finding) if dockerfile is not None else None
+    added_line = dockerfile.line_of_step(added_by.history) if dockerfile is not None and added_by is not None else None
     return {
         "rule": finding.rule.id,
         "title": finding.rule.title,
@@ -198,13 +212,23 @@ def finding_document(finding: Finding, options: RenderOptions) -> Document:
             "history": place.history,
             "pointer": place.pointer,
             "name": place.name,
+            "dockerfile": _dockerfile_place(dockerfile, line),
         },
         "fate": fate and {"state": str(fate.state), "layer": fate.layer, "instruction": fate.instruction},
         "added_by": added_by
-        and {"layer": added_by.layer, "history": added_by.history, "instruction": added_by.instruction},
+        and {
+            "layer": added_by.layer,
+            "history": added_by.history,
+            "instruction": added_by.instruction,
+            "dockerfile": _dockerfile_place(dockerfile, added_line),
+        },
         "secret": finding.secret and _secret(finding.secret, options),
         "remediation": finding.remediation or finding.rule.remediation,
     }
+
+
+def _dockerfile_place(dockerfile: DockerfileRow | None, line: int | None) -> Document | None:
+    return None if dockerfile is None or line is None else {"path": dockerfile.path, "line": line}
 
 
 def _secret(secret: SecretSighting, options: RenderOptions) -> Document:
@@ -224,12 +248,14 @@ def _secret(secret: SecretSighting, options: RenderOptions) -> Document:
     return document
 
 
-def suppressed_document(suppressed: Suppressed, options: RenderOptions) -> Document:
+def suppressed_document(
+    suppressed: Suppressed, options: RenderOptions, dockerfile: DockerfileRow | None = None
+) -> Document:
     return {
         "reason": suppressed.reason,
         "by": suppressed.by,
         "justification": suppressed.justification or None,
-        **finding_document(suppressed.finding, options),
+        **finding_document(suppressed.finding, options, dockerfile),
         "baseline_state": suppressed.baseline_state,
     }
 

@@ -22,6 +22,7 @@ from imgscan.report import (
     SecretSighting,
     ToolClass,
 )
+from imgscan.report.dockerfile import DockerfileRow
 
 PATH_LIMIT = 240
 """Columns of a path; longer ones lose their middle."""
@@ -85,6 +86,13 @@ def brought_in(added_by: AddedBy | None, origin: Origin = Origin.UNKNOWN) -> str
     else:
         where = ""
     return " ".join(part for part in (where, quoted(added_by.instruction)) if part)
+
+
+def blamed(finding: Finding, dockerfile: DockerfileRow | None) -> str:
+    """What brought it in, with the line of the user's Dockerfile to change: "Dockerfile:4, layer 3 `COPY . .`"."""
+    line = dockerfile.line_of(finding) if dockerfile is not None else None
+    where = f"{path_text(dockerfile.path)}:{line}" if dockerfile is not None and line is not None else ""
+    return ", ".join(part for part in (where, brought_in(finding.added_by, finding.origin)) if part)
 
 
 def quoted(instruction: str | None, limit: int = INSTRUCTION_LIMIT) -> str:

@@ -19,6 +19,7 @@ from imgscan.renderers.renderer import MINIMUM_WIDTH, RenderOptions
 from imgscan.renderers.style import Page, Style, title
 from imgscan.renderers.text import count_text, one_line, shorten, size_text, width, wrap
 from imgscan.report import IgnorePattern, Report
+from imgscan.report.dockerfile import DockerfileRow
 from imgscan.report.exit_code import combined, exit_code
 
 WIDE = 72
@@ -53,7 +54,7 @@ def _image(report: Report, page: Page) -> Lines:
     sections = [
         title(report.image, page),
         _summary(report, page),
-        _findings([group for group in found if not group.about_tools], page),
+        _findings([group for group in found if not group.about_tools], page, report.dockerfile),
         _tools(tools, page),
         _remediation(found, report.dockerignore, page),
         _suppressed(report, page),
@@ -91,14 +92,14 @@ class Row:
     places: list[tuple[str, str, str]]
 
 
-def _findings(found: Sequence[Group], page: Page) -> Lines:
-    rows = [_row(group, page) for group in found]
+def _findings(found: Sequence[Group], page: Page, dockerfile: DockerfileRow | None) -> Lines:
+    rows = [_row(group, page, dockerfile) for group in found]
     if not rows:
         return []
     return _columns(rows, page) if page.width >= WIDE else _stacked(rows, page)
 
 
-def _row(group: Group, page: Page) -> Row:
+def _row(group: Group, page: Page, dockerfile: DockerfileRow | None) -> Row:
     first, style = group.first, page.style
     what = [style.severity(group.severity) + " " + style.bold(one_line(first.rule.title, 200))]
     if group.secret:
@@ -114,15 +115,15 @@ def _row(group: Group, page: Page) -> Row:
     rules = dict.fromkeys(finding.rule.id for finding in group.findings)
     what += [style.dim(rule) for rule in list(rules)[:4]]
     what.append(style.dim("low confidence") if first.confidence == "low" else "")
-    return Row([line for line in what if line], _places(group))
+    return Row([line for line in what if line], _places(group, dockerfile))
 
 
-def _places(group: Group) -> list[tuple[str, str, str]]:
+def _places(group: Group, dockerfile: DockerfileRow | None) -> list[tuple[str, str, str]]:
     """One triple for each place, those with equal causes under one another without repeating the causes."""
     rows = []
     for _, findings in by_cause(group.findings):
         for number, finding in enumerate(findings):
-            brought = phrases.brought_in(finding.added_by, finding.origin)
+            brought = phrases.blamed(finding, dockerfile)
             causes = (brought, phrases.state(finding)) if number == 0 else ("", "")
             rows.append((phrases.place(finding.location), *causes))
     more = len(rows) - PLACES

@@ -40,5 +40,5 @@ class DockerfileRow:
         return self.from_line if finding.rule.family in _OF_THE_WHOLE else None
 
 
-_OF_THE_WHOLE = frozenset({Family.ROOT_USER, Family.HEALTHCHECK, Family.IMAGE_HYGIENE})
+_OF_THE_WHOLE = frozenset({Family.ROOT_USER, Family.HEALTHCHECK, Family.IMAGE_HYGIENE, Family.POLICY})
 """Families that tell of the stage as a whole where they name no step."""

@@ -25,6 +25,7 @@ from imgscan.report import (
     ToolClass,
     Verdict,
 )
+from imgscan.report.dockerfile import DockerfileRow
 from imgscan.report.report import HistoryRow, ImageRow, LayerCauses, LayerRow
 
 COPY = AddedBy(3, 6, "COPY . .")
@@ -223,6 +224,12 @@ def insecure() -> Report:
         size_causes=CAUSES,
         dockerignore=(IgnorePattern("**/.env*", "settings of one installation", "app/.env", 2),),
     )
+
+
+def mapped() -> Report:
+    """The insecure image beside the Dockerfile that it was built from."""
+    row = DockerfileRow("docker/Dockerfile", True, 1, "final", 4, (1, 1, 1, 1, 2, 3, 5, 6, 9, 10))
+    return replace(insecure(), dockerfile=row)
 
 
 def clean(reference: str = "clean-app:1.0") -> Report:

@@ -13,7 +13,7 @@ from imgscan.renderers.escapes import escape, unescape
 from imgscan.renderers.json import render
 from imgscan.report.baseline import Entry
 from imgscan.report.report import BaseRow
-from tests.renderers.reports import clean, hostile, incomplete, insecure
+from tests.renderers.reports import clean, hostile, incomplete, insecure, mapped
 
 ANY = st.text(st.characters(exclude_categories=()))
 # Strings made of the escapes' own parts are where an escape goes wrong.
@@ -101,6 +101,18 @@ def test_every_key_of_the_contract_is_there_also_where_it_is_null():
     assert all(problem.keys() >= {"code", "message", "path", "layer"} for problem in report["problems"])
 
 
+def test_a_dockerfile_given_is_told_for_the_image_its_findings_and_what_brought_them_in():
+    (report,) = document(mapped())["reports"]
+    assert report["dockerfile"]["fits"]
+    assert report["dockerfile"]["lines"] == [1, 1, 1, 1, 2, 3, 5, 6, 9, 10]
+    found = {finding["rule"]: finding for finding in report["findings"]}
+    copied = {"path": "docker/Dockerfile", "line": 5}
+    assert found["file-secret/stripe-key"]["location"]["dockerfile"] == copied
+    assert found["file-secret/stripe-key"]["added_by"]["dockerfile"] == copied
+    assert found["root-user/implicit"]["location"]["dockerfile"] == {"path": "docker/Dockerfile", "line": 1}
+    assert document(insecure())["reports"][0]["dockerfile"] is None
+
+
 def test_a_deleted_secret_tells_who_brought_and_who_deleted_it():
     (finding,) = [
         finding
@@ -143,7 +155,7 @@ def paths_of(value, path=""):
 
 def test_the_reference_page_has_exactly_the_keys_of_the_document():
     options = RenderOptions("1", show_secrets=True, failures=(Failure("gone:1", "no such image"),))
-    entry = Entry("0" * 24, "root-user/implicit", "config")
+    entry = Entry("root-user/implicit", "config")
     base = BaseRow("debian:12", None, 1, "high", "--base")
     compared = replace(
         clean(),
@@ -154,7 +166,7 @@ def test_the_reference_page_has_exactly_the_keys_of_the_document():
     written = set(re.findall(r"^\| `([a-z_.]+)` \|", page, re.MULTILINE))
     real = {
         path
-        for path in paths_of(json.loads(render((insecure(), incomplete(), compared), options)))
+        for path in paths_of(json.loads(render((mapped(), insecure(), incomplete(), compared), options)))
         # A suppressed entry has a finding's keys, as the page says.
         if not re.match(r"reports\.suppressed\.(?!reason$|by$|justification$)", path)
     }

@@ -11,9 +11,9 @@ import io
 from collections.abc import Iterator, Sequence
 
 from imgscan.renderers import phrases
+from imgscan.renderers.cells import cell
 from imgscan.renderers.renderer import RenderOptions
 from imgscan.renderers.sentences import advice, dockerfile_line
-from imgscan.renderers.text import printable
 from imgscan.report import Finding, Report, Suppressed
 
 COLUMNS = (
@@ -22,8 +22,6 @@ COLUMNS = (
     "added_history", "added_instruction", "dockerfile", "dockerfile_line", "secret_kind", "secret", "secret_id",
     "message", "remediation", "suppressed", "suppressed_by", "fingerprint",
 )  # fmt: skip
-
-_FORMULAS = frozenset("=+-@\t\r\n＝＋－＠")
 
 
 def render(reports: Sequence[Report], options: RenderOptions) -> str:
@@ -37,12 +35,6 @@ def render(reports: Sequence[Report], options: RenderOptions) -> str:
         for item in report.verdict.suppressed:
             writer.writerow(_row(report, item.finding, item, options))
     return text.getvalue()
-
-
-def cell(value: object) -> str:
-    """`value` as a spreadsheet may show it, never a formula."""
-    text = printable("" if value is None else str(value))
-    return f"'{text}" if text and text[0] in _FORMULAS else text
 
 
 def _row(report: Report, finding: Finding, suppressed: Suppressed | None, options: RenderOptions) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 
 from imgscan.errors import Effect
+from imgscan.report.audit import AuditReport
 from imgscan.report.report import Report
 
 
@@ -50,6 +51,14 @@ def lacks_evidence(report: Report, completeness: Completeness) -> bool:
         return True
     opaque = any(problem.effect is Effect.OPAQUE for problem in report.problems) or bool(report.coverage.opaque)
     return completeness is Completeness.STRICT and opaque
+
+
+def audit_exit_code(report: AuditReport, completeness: Completeness) -> ExitCode:
+    """What an audit means for the run: like one image's report, over all of the registry."""
+    lenient, strict = completeness is Completeness.LENIENT, completeness is Completeness.STRICT
+    if not lenient and (not report.complete or (strict and report.opaque)):
+        return ExitCode.INCOMPLETE
+    return ExitCode.FOUND if report.failed else ExitCode.CLEAN
 
 
 # Over several images: a wrong request says more than a scan that failed, and that more than a finding.

@@ -53,6 +53,7 @@ def extract(
     platform: options.PlatformText = None,
     allow_incomplete: options.AllowIncomplete = False,
     timeout: options.Timeout = None,
+    insecure: options.Insecure = False,
     no_cache: options.NoCache = False,
     verify: options.Verify = False,
     quiet: options.Quiet = False,
@@ -71,7 +72,7 @@ def extract(
         check_target(target, force=force)
     if bag is not None:
         check_bag(bag)
-    manner = Manner(platform, timeout, no_cache, verify, allow_incomplete, False, quiet, verbose)
+    manner = Manner(platform, timeout, no_cache, verify, allow_incomplete, False, quiet, verbose, insecure)
     with ExitStack() as stack:
         with opening(manner) as chosen:
             from imgscan.recovery import recover  # noqa: PLC0415

@@ -70,6 +70,7 @@ def files(
     allow_incomplete: options.AllowIncomplete = False,
     strict: options.Strict = False,
     timeout: options.Timeout = None,
+    insecure: options.Insecure = False,
     no_cache: options.NoCache = False,
     verify: options.Verify = False,
     quiet: options.Quiet = False,
@@ -87,7 +88,7 @@ def files(
         check_writable(destination)
     selection = Selection(tuple(globs or ()), parse_fates(fate or []), layer, owner)
     wanted = digests if digests is not None else any(each.format == "json" for each in destinations)
-    manner = Manner(platform, timeout, no_cache, verify, allow_incomplete, strict, quiet, verbose)
+    manner = Manner(platform, timeout, no_cache, verify, allow_incomplete, strict, quiet, verbose, insecure)
     with opening(manner) as chosen:
         from imgscan.listing import list_files  # noqa: PLC0415
 

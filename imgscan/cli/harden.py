@@ -26,6 +26,7 @@ def harden(
     allow_incomplete: options.AllowIncomplete = False,
     strict: options.Strict = False,
     timeout: options.Timeout = None,
+    insecure: options.Insecure = False,
     no_cache: options.NoCache = False,
     verify: options.Verify = False,
     quiet: options.Quiet = False,
@@ -45,7 +46,7 @@ def harden(
     chosen = options.parse_choice("--target", target, TARGETS)
     destination = Destination("table", Path(output) if output and output != "-" else None)
     check_writable(destination)
-    manner = Manner(platform, timeout, no_cache, verify, allow_incomplete, strict, quiet, verbose)
+    manner = Manner(platform, timeout, no_cache, verify, allow_incomplete, strict, quiet, verbose, insecure)
     with opening(manner) as found:
         from imgscan.runtime.hardening import harden_image  # noqa: PLC0415
 

@@ -29,6 +29,7 @@ def history(
     allow_incomplete: options.AllowIncomplete = False,
     strict: options.Strict = False,
     timeout: options.Timeout = None,
+    insecure: options.Insecure = False,
     no_cache: options.NoCache = False,
     verify: options.Verify = False,
     quiet: options.Quiet = False,
@@ -45,7 +46,7 @@ def history(
     wishes = Wishes(
         fail_on, platform, families, depth, entropy, False, show_secrets, allow_incomplete, strict,
         timeout, no_cache, verify, quiet, verbose, trust_packages, tuple(rules or ()), base, only,
-        options.configuration_of(config),
+        options.configuration_of(config), insecure=insecure,
     )  # fmt: skip
     destinations = parse_destinations(format or [], output)
     for destination in destinations:

@@ -13,7 +13,7 @@ Images = Annotated[
     list[str],
     typer.Argument(
         metavar="IMAGE",
-        help="A reference or a path; docker:, archive: and oci: say which. `-` reads an archive from stdin.",
+        help="A reference or a path; docker:, registry:, archive: and oci: say which. `-` reads an archive from stdin.",
     ),
 ]
 
@@ -52,6 +52,7 @@ def inspect(
     allow_incomplete: options.AllowIncomplete = False,
     strict: options.Strict = False,
     timeout: options.Timeout = None,
+    insecure: options.Insecure = False,
     no_cache: options.NoCache = False,
     verify: options.Verify = False,
     quiet: options.Quiet = False,
@@ -76,7 +77,7 @@ def inspect(
             "forbidden-bases": forbidden_bases, "required-labels": required_labels, "required-user": required_user,
             "own-packages": own_packages, "public-packages": public_packages,
         },
-        dockerfile,
+        dockerfile, insecure,
     )  # fmt: skip
     destinations = parse_destinations(format or [], output)
     for destination in destinations:

@@ -28,6 +28,7 @@ class Manner:
     strict: bool = False
     quiet: bool = False
     verbose: bool = False
+    insecure: bool = False
 
 
 @contextmanager
@@ -48,6 +49,7 @@ def opening(manner: Manner, depth: str = "members") -> Iterator[Options]:
         verify=manner.verify,
         quiet=manner.quiet,
         verbose=manner.verbose,
+        insecure=manner.insecure,
     )
     options = pipeline_options(wishes, os.environ)
     with Progress(shown=not manner.quiet and terminal.is_terminal(terminal.standard_error())) as progress:

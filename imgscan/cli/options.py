@@ -153,6 +153,9 @@ Verify = Annotated[
         "--verify/--no-verify", show_default=False, help="Read everything again and check the cache against it."
     ),
 ]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", help="Ask registries over plain HTTP too, and take any certificate of theirs.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only results and errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Tell more on stderr; errors with a traceback.")]
 

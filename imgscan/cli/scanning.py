@@ -65,6 +65,7 @@ class Wishes:
     gate: Mapping[str, object] = field(default_factory=dict)
     """What was typed of that rest, by key of its setting."""
     dockerfile: str | None = None
+    insecure: bool = False
 
     def policy(self) -> Policy:
         """The policy without its baseline, which is a file."""
@@ -141,6 +142,7 @@ def pipeline_options(wishes: Wishes, environment: Mapping[str, str]) -> Options:
         cache_directory=cache_directory(environment),
         key=environment.get("IMGSCAN_KEY", "").encode("utf-8", "surrogateescape") or None,
         timeout=timeout,
+        insecure=wishes.insecure,
     )
 
 
@@ -157,12 +159,15 @@ def cache_directory(environment: Mapping[str, str]) -> Path:
         return Path("/nonexistent/imgscan")
 
 
-def scan(references: Iterable[str], wishes: Wishes) -> Scanned:
-    """Scan one image after the other; one that fails is told at once and does not stop the others."""
+def scan(references: Iterable[str], wishes: Wishes, options: Options | None = None) -> Scanned:
+    """Scan one image after the other; one that fails is told at once and does not stop the others.
+
+    `options` are those that follow from the wishes, where the caller has changed them.
+    """
     completeness, references = wishes.completeness(), tuple(references)
     if references.count("-") > 1:
         raise UsageError("standard input can be read once only", tip="name - once")
-    options = pipeline_options(wishes, os.environ)
+    options = options or pipeline_options(wishes, os.environ)
     # Reading and hashing give the interpreter back many times a block, and wait so long for it each time: 15 % of a
     # scan at Python's own 5 ms.
     sys.setswitchinterval(0.001)

@@ -74,6 +74,7 @@ class Options:
     rules: Any = ()
     base: Any = None
     dockerfile: Any = None
+    insecure: bool = False
 
 
 @pytest.fixture

@@ -56,8 +56,8 @@ app.command(help="How to run an image with what it can live with: docker, compos
 app.command(help="Accept what is there now; later runs report only what is new.")(baseline)
 app.command(help="Accept one finding, with a reason and an end.")(ignore)
 app.command(help="What is looked for, why, and what to do about it.")(rules)
-app.add_typer(config_app)
-app.add_typer(cache_app)
+app.add_typer(config_app, name="config")
+app.add_typer(cache_app, name="cache")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

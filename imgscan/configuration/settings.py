@@ -119,6 +119,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("show-suppressed", Kind.SWITCH, "List suppressed findings.", False),
     Setting("no-cache", Kind.SWITCH, "Neither read nor write the cache of scanned layers.", False),
     Setting("verify", Kind.SWITCH, "Read everything again, whatever the cache has.", False),
+    Setting(
+        "insecure",
+        Kind.SWITCH,
+        "Ask registries over plain HTTP too, and take any certificate of theirs.",
+        False,
+        in_file=False,
+    ),
     Setting("format", Kind.TEXTS, "Formats of the result, FORMAT or FORMAT=FILE.", (), in_file=False),
     Setting("output", Kind.TEXT, "The file that the result goes to.", in_file=False),
     Setting("quiet", Kind.SWITCH, "No progress, only results and errors.", False, in_file=False),

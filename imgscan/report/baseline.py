@@ -15,11 +15,11 @@ from enum import StrEnum
 from typing import Any
 
 from imgscan.errors import UsageError
-from imgscan.report.finding import Finding
+from imgscan.report.finding import Family, Finding, fingerprint_of
 
 SCHEMA = "imgscan-baseline/1"
 _HEX = re.compile(r"[0-9a-f]*")
-_TEXTS = ("fingerprint", "rule", "place", "inner_path", "name", "check", "note")
+_TEXTS = ("rule", "place", "inner_path", "name", "check", "note")
 
 
 class Audit(StrEnum):
@@ -35,7 +35,6 @@ class Audit(StrEnum):
 class Entry:
     """One accepted finding, by what does not change from build to build."""
 
-    fingerprint: str
     rule: str
     place: str
     """Path, pointer, or the kind of place."""
@@ -50,11 +49,16 @@ class Entry:
     @classmethod
     def of(cls, finding: Finding) -> Entry:
         rule, place, inner_path, name = finding.identity
-        return cls(finding.fingerprint, rule, place, inner_path, name, finding.ordinal, check_of(finding))
+        return cls(rule, place, inner_path, name, finding.ordinal, check_of(finding))
 
     @property
     def identity(self) -> tuple[str, ...]:
         return (self.rule, self.place, self.inner_path, self.name)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the finding that was accepted."""
+        return fingerprint_of(self.identity, self.ordinal)
 
     @property
     def told(self) -> str:
@@ -140,23 +144,42 @@ def _take(matched: dict[int, Entry], at: int, group: list[Entry], fits: Any) -> 
         group.remove(entry)
 
 
-def updated(old: Baseline, findings: Sequence[Finding], *, prune: bool, values: bool = True) -> Baseline:
-    """The baseline with all findings in it: audits and notes of entries that still occur stay.
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A baseline brought up to date: what was added, and which entries no image of the run has."""
 
-    Those that no longer occur go where `prune` says so.
+    baseline: Baseline
+    added: tuple[Entry, ...]
+    absent: tuple[Entry, ...]
+
+
+def updated(old: Baseline, images: Iterable[Sequence[Finding]], *, prune: bool, add: bool = True) -> Update:
+    """The baseline with all findings of some images in it; audits and notes of what it has already stay.
+
+    Entries that none of the images has go where `prune` says so. What a policy demands is never accepted here. The
+    findings' ids must be keyed as the baseline says.
     """
-    compared = compare(findings, old.entries, values=values)
-    kept = [
-        replace(Entry.of(finding), audit=entry.audit, note=entry.note, check=entry.check and check_of(finding))
-        for finding, entry in compared.accepted
-    ]
-    added = [Entry.of(finding) for finding in compared.new]
-    entries = [*kept, *added, *(() if prune else compared.absent)]
-    return replace(old, entries=tuple(sorted(entries, key=_order)))
+    entries, seen, added = list(old.entries), set[int](), list[Entry]()
+    for findings in images:
+        compared = compare([f for f in findings if f.rule.family is not Family.POLICY], entries)
+        seen.update(id(entry) for _, entry in compared.accepted)
+        new = [Entry.of(finding) for finding in compared.new] if add else []
+        seen.update(map(id, new))
+        entries += new
+        added += new
+    absent = tuple(entry for entry in entries if id(entry) not in seen)
+    kept = [entry for entry in entries if not prune or id(entry) in seen]
+    return Update(replace(old, entries=numbered(kept)), tuple(added), absent)
 
 
-def _order(entry: Entry) -> tuple[object, ...]:
-    return (entry.place, entry.inner_path, entry.rule, entry.name, entry.ordinal, entry.fingerprint, entry.check)
+def numbered(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Entries in the file's order; those that share rule, place and name are numbered from 0."""
+    counts: dict[tuple[str, ...], int] = {}
+    found = []
+    for entry in sorted(entries, key=lambda e: (e.place, e.inner_path, e.rule, e.name, e.ordinal, e.check)):
+        ordinal = counts[entry.identity] = counts.get(entry.identity, -1) + 1
+        found.append(replace(entry, ordinal=ordinal))
+    return tuple(found)
 
 
 def encode(baseline: Baseline, version: str) -> str:

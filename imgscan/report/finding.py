@@ -204,5 +204,10 @@ class Finding:
     @property
     def fingerprint(self) -> str:
         """Identity over rebuilds: rule, place, name and ordinal; no secret material, no layer, no line."""
-        parts = (*self.identity, str(self.ordinal))
-        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+        return fingerprint_of(self.identity, self.ordinal)
+
+
+def fingerprint_of(identity: tuple[str, ...], ordinal: int) -> str:
+    """24 hexadecimal digits."""
+    parts = (*identity, str(ordinal))
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:24]

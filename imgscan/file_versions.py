@@ -217,7 +217,7 @@ _ANY_NAMES = r"(?:[^/]+/)*"
 def _whole(glob: str) -> str:
     below = glob.endswith("/")
     anchored = "/" in glob.rstrip("/")
-    names = [name for name in _split(glob) if name not in ("", ".")]
+    names = [name for name in glob.split("/") if name not in ("", ".")]
     if below:
         names.append("**")
     if not names:  # "/": the root itself
@@ -230,11 +230,6 @@ def _whole(glob: str) -> str:
         else:
             parts.append(_name(name) + ("" if last else "/"))
     return "".join(parts) + r"\Z"
-
-
-def _split(glob: str) -> list[str]:
-    """The names of a glob; a slash inside of brackets ends them, as no name has one."""
-    return glob.split("/")
 
 
 def _name(glob: str) -> str:

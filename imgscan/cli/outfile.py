@@ -79,7 +79,7 @@ def check_bag(directory: Path) -> None:
 
 
 def write_bag(directory: Path, files: Iterable[tuple[str, Iterable[bytes]]]) -> None:
-    """Make a directory of files, whole or not at all; only its owner may read it. Names are `NAME` or `DIRECTORY/NAME`."""
+    """Make a directory of files, whole or not at all; only its owner may read it. Names are `NAME` or `FOLDER/NAME`."""
     temporary: Path | None = None
     try:
         temporary = Path(tempfile.mkdtemp(prefix=".imgscan-", dir=directory.parent))

@@ -23,7 +23,7 @@ _KINDS = frozenset({MemberKind.FILE, MemberKind.OTHER})
 
 def spooled() -> IO[bytes]:
     """Where bytes of any number are kept: in memory, then in a file without a name."""
-    return tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # closed by whoever asked
+    return tempfile.SpooledTemporaryFile(_IN_MEMORY)
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -131,11 +132,9 @@ def _without_bytes(one: Candidate) -> UsageError:
         tip = f"extract what it leads to: {printable(target.path)}" if target is not None else "it leads nowhere now"
         return UsageError(f"{shown} is a symlink to {printable(one.content.member.linkname)}", tip=tip)
     what = _WITHOUT.get(kind, "no file")
-    tip = (
-        f"list what is below it: imgscan files IMAGE '{shown}/**'"
-        if kind is MemberKind.DIRECTORY
-        else "it has no bytes"
-    )
+    tip = "it has no bytes of its own"
+    if kind is MemberKind.DIRECTORY:
+        tip = f"list what is below it: imgscan files IMAGE {shlex.quote(shown + '/**')}"
     return UsageError(f"{shown} in layer {one.version.layer} is {what}", tip=tip)
 
 

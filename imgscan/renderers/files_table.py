@@ -31,6 +31,7 @@ TYPES = {
 }
 """`h` is tar's letter for a hard link (`tar -tv`)."""
 _OWNER = 21
+_KNOWN = 4096  # owners whose names are made once; a hostile image has a million of them
 
 
 def lines(listings: Sequence[Listing], options: RenderOptions, *, digests: bool = False) -> Iterator[str]:
@@ -47,6 +48,7 @@ def _of(listing: Listing, page: Page, digests: bool) -> Iterator[str]:
     yield from title(listing.image, page)
     counts: Counter[FateKind] = Counter()
     touched: set[int] = set()
+    owners: dict[tuple[int, int], str] = {}
     digest_head = f"{'SHA256':64}  " if digests else ""
     yield style.dim(
         f"LAYER  {'FATE':<15}  {'MODE':<10}  {'OWNER':<{_OWNER}}  {'SIZE':>13}  MODIFIED (UTC)    {digest_head}PATH"
@@ -56,15 +58,19 @@ def _of(listing: Listing, page: Page, digests: bool) -> Iterator[str]:
         touched.add(row.layer)
         if row.ended_by is not None:
             touched.add(row.ended_by)
-        yield _row(row, listing, style, digests)
+        yield _row(row, listing, owners, style, digests)
     yield ""
     yield from _layers(listing, touched, page)
     yield from _totals(listing, counts, page)
 
 
-def _row(row: FileRow, listing: Listing, style: Style, digests: bool) -> str:
+def _row(row: FileRow, listing: Listing, owners: dict[tuple[int, int], str], style: Style, digests: bool) -> str:
     fate = str(row.fate) if row.ended_by is None else f"{row.fate} {row.ended_by}"
-    owner = one_line(listing.names.owner(row.uid, row.gid), _OWNER)
+    owner = owners.get((row.uid, row.gid))
+    if owner is None:
+        owner = one_line(listing.names.owner(row.uid, row.gid), _OWNER)
+        if len(owners) < _KNOWN:
+            owners[row.uid, row.gid] = owner
     path = printable(row.path) or "/"
     if row.kind is MemberKind.SYMLINK:
         path += f" -> {printable(row.link)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from posixpath import join, normpath
 
 from imgscan.amounts import listed
 from imgscan.analyzers.analyzer import Evidence, Outcome, numbered
@@ -58,13 +59,16 @@ class CommandsAnalyzer:
     def analyze(self, evidence: Evidence) -> Outcome:
         found = []
         recommends_off = any("nstall-Recommends" in step.instruction.arguments for step in evidence.image.steps)
+        directory = "/"
         for step in evidence.image.steps:
+            if step.instruction.keyword == "WORKDIR":
+                directory = normpath(join(directory, step.instruction.arguments.strip()))
             ran = commands(step)
             for check in _CHECKS:
                 if check is _recommends and recommends_off:
                     continue
                 found += [_finding(step, rule, message) for rule, message in check(step, ran) if ran]
-            found += [_finding(step, CHMOD, message) for message in _world_writable(evidence, ran)]
+            found += [_finding(step, CHMOD, message) for message in _world_writable(evidence, ran, directory)]
         found += _environment(evidence)
         return Outcome(numbered(found))
 
@@ -213,7 +217,7 @@ def _recommends(step: HistoryStep, ran: Sequence[Command]) -> Checked:
         yield RECOMMENDS, "apt-get install without --no-install-recommends: brings packages nobody asked for"
 
 
-def _world_writable(evidence: Evidence, ran: Sequence[Command]) -> Iterator[str]:
+def _world_writable(evidence: Evidence, ran: Sequence[Command], directory: str) -> Iterator[str]:
     """chmod to a mode that lets everybody write, unless the files of the final file system show it undone."""
     told = []
     for command in ran:
@@ -222,7 +226,7 @@ def _world_writable(evidence: Evidence, ran: Sequence[Command]) -> Iterator[str]
         modes, targets = command.operands[0], command.operands[1:]
         if not any(_WORLD.fullmatch(mode) for mode in modes.split(",")):
             continue
-        there = [evidence.overlay.resolve(target) for target in targets if target.startswith("/")]
+        there = [evidence.overlay.resolve(join(directory, target)) for target in targets]
         known = [version.member.mode for version in there if version is not None]
         if known and len(known) == len(targets) and not any(mode & 0o002 for mode in known):
             continue

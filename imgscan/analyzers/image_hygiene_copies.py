@@ -126,9 +126,12 @@ def _added(evidence: Evidence, copies: Sequence[_Copy]) -> Iterator[Finding]:
 
 
 def _unpacked(evidence: Evidence, copy: _Copy) -> bool:
-    """Whether the classic builder, which keeps no names, unpacked an archive: one file became several entries."""
+    """Whether the classic builder, which keeps no names, unpacked an archive: one file became several entries.
+
+    The lowest layer is taken for a root file system, whatever it has.
+    """
     hidden = any(source.startswith("file:") or re.fullmatch(r"[0-9a-f]{64}", source) for source in copy.sources)
-    return hidden and _files(evidence, copy.layer) != 1
+    return hidden and (copy.layer == 0 or _files(evidence, copy.layer) != 1)
 
 
 def _files(evidence: Evidence, layer: int) -> int:

@@ -111,7 +111,13 @@ def _start(evidence: Evidence) -> Iterator[Finding]:
         name = program.name if program.name in _INSTALLERS else words[0] if words and words[0] in _INSTALLERS else ""
         if name:
             message = f"{name} starts the application: it has to be in the image, and stands between it and signals"
-            yield _finding(evidence, INSTALLER, _config("Cmd" if config.cmd else field, name), message, keyword="CMD")
+            yield _finding(
+                evidence,
+                INSTALLER,
+                _config("Cmd" if config.cmd else field, name),
+                message,
+                keyword="CMD" if config.cmd else "ENTRYPOINT",
+            )
             return
 
 

@@ -34,7 +34,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 nothing found, 1 found, 2 wrong usage, 3 not or not completely scanned, 130 interrupted.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    add_completion=True,  # costs nothing: typer has loaded what it needs by now
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

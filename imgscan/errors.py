@@ -121,7 +121,16 @@ class ProblemLog:
     def all(self) -> tuple[Problem, ...]:
         """The first of each kind, and for the others their number."""
         more = (
-            Problem(code, f"{count:,} more of these", effect, layer=layer)
+            Problem(code, f"{count:,}{_MORE}", effect, layer=layer)
             for (code, effect, layer), count in self._more.items()
         )
         return (*self._problems, *more)
+
+
+_MORE = " more of these"
+
+
+def count_of(problem: Problem) -> int:
+    """How many of its kind a problem stands for: 1, or those that a log left out behind the first ones."""
+    number = problem.message.removesuffix(_MORE).replace(",", "")
+    return int(number) if problem.message.endswith(_MORE) and number.isascii() and number.isdigit() else 1

@@ -7,7 +7,6 @@ evidence; it never opens a layer. To add one: write its file, add its line to AN
 from __future__ import annotations
 
 from imgscan.analyzers.account import AccountAnalyzer
-from imgscan.analyzers.account import AccountAnalyzer
 from imgscan.analyzers.analyzer import Analyzer, Evidence, Outcome
 from imgscan.analyzers.attestation_secret import AttestationSecretAnalyzer
 from imgscan.analyzers.build_tool import BuildToolAnalyzer
@@ -24,6 +23,7 @@ from imgscan.analyzers.image_hygiene_files import FilesAnalyzer
 from imgscan.analyzers.image_hygiene_settings import SettingsAnalyzer
 from imgscan.analyzers.image_hygiene_waste import WasteAnalyzer
 from imgscan.analyzers.label_secret import LabelSecretAnalyzer
+from imgscan.analyzers.layer_anomaly import LayerAnomalyAnalyzer
 from imgscan.analyzers.root_user import RootUserAnalyzer
 from imgscan.analyzers.sensitive_file import SensitiveFileAnalyzer
 from imgscan.analyzers.setuid_file import SetuidFileAnalyzer
@@ -42,7 +42,7 @@ ANALYZERS: tuple[Analyzer, ...] = (
     BuildToolAnalyzer(),
     SetuidFileAnalyzer(),
     AccountAnalyzer(),
-    AccountAnalyzer(),
+    LayerAnomalyAnalyzer(),
     HealthcheckAnalyzer(),
     WasteAnalyzer(),
     CachesAnalyzer(),

@@ -145,8 +145,8 @@ class _Telling:
             yield self._finding(program, CAPABILITY, severity, rights, owner)
         elif program.unread:
             rights = "has an attribute security.capability that no kernel can read"
-            found = self._finding(program, CAPABILITY, CAPABILITY.severity, rights, None)
-            yield replace(found, confidence=Confidence.LOW)
+            finding = self._finding(program, CAPABILITY, CAPABILITY.severity, rights, None)
+            yield replace(finding, confidence=Confidence.LOW)
 
     def _rights(self, program: _Program) -> str:
         member, mode = program.version.member, program.mode

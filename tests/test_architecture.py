@@ -30,7 +30,6 @@ RANKS = (
         "file_versions",
         "instructions",
         "ownership",
-        "package_changes",
         "packages",
         "programs",
         "report_redaction",

@@ -26,7 +26,8 @@ def read_dockerfile(name: str | None, environment: Mapping[str, str]) -> Written
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"cannot read the Dockerfile {name}: {reason}", tip=_TIP) from error
-    return parse_dockerfile(data.decode("utf-8", "replace"), repository_path(path, environment))
+    text = data.decode("utf-8", "replace")
+    return parse_dockerfile(text, repository_path(path, environment), typed=name)
 
 
 def repository_path(path: Path, environment: Mapping[str, str]) -> str:

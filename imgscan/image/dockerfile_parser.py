@@ -62,10 +62,14 @@ class WrittenDockerfile:
     stages: tuple[Stage, ...]
 
 
-def parse_dockerfile(text: str, path: str) -> WrittenDockerfile:
-    """The stages of a Dockerfile. Raises UsageError for what is none: too long, binary, or without a FROM."""
+def parse_dockerfile(text: str, path: str, *, typed: str = "") -> WrittenDockerfile:
+    """The stages of a Dockerfile. Raises UsageError for what is none: too long, binary, or without a FROM.
+
+    `typed` is what the user calls it, where that is not `path`.
+    """
+    name = typed or path
     if len(text) > MAX_SIZE or "\0" in text:
-        raise UsageError(f"{path} is no Dockerfile: it is binary or longer than {MAX_SIZE:,} characters", tip=_TIP)
+        raise UsageError(f"{name} is no Dockerfile: it is binary or longer than {MAX_SIZE:,} characters", tip=_TIP)
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     escape = _escape(lines)
     before: list[WrittenInstruction] = []
@@ -78,7 +82,7 @@ def parse_dockerfile(text: str, path: str) -> WrittenDockerfile:
         else:
             before.append(instruction)
     if not stages:
-        raise UsageError(f"{path} is no Dockerfile: it has no FROM", tip=_TIP)
+        raise UsageError(f"{name} is no Dockerfile: it has no FROM", tip=_TIP)
     return WrittenDockerfile(
         path=path,
         escape=escape,

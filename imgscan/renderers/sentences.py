@@ -102,7 +102,7 @@ def sentence(finding: Finding, *, show_secrets: bool = False) -> str:
 
 def lasting_name(finding: Finding) -> str:
     """What is found where, without what differs from build to build: no line, no layer."""
-    where = phrases.place(replace(finding.location, line=None))
+    where = phrases.place(replace(finding.location, line=None, layer=None))
     name = finding.secret.name if finding.secret is not None else None
     return f"{where} {one_line(name, 120)}" if name and name not in where else where
 

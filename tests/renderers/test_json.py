@@ -120,7 +120,7 @@ def test_a_deleted_secret_tells_who_brought_and_who_deleted_it():
         if finding["rule"] == "file-secret/stripe-key"
     ]
     assert finding["fate"] == {"state": "deleted", "layer": 5, "instruction": "RUN rm -f .env"}
-    assert finding["added_by"] == {"layer": 3, "history": 6, "instruction": "COPY . ."}
+    assert finding["added_by"] == {"layer": 3, "history": 6, "instruction": "COPY . .", "dockerfile": None}
     assert finding["location"]["path"] == "app/.env"
     assert finding["secret"]["validation"] == "structure ok"
 

@@ -14,6 +14,7 @@ from imgscan.errors import UsageError
 from imgscan.evidence import RuleSource
 from imgscan.report import Family
 from imgscan.report.requirements import REQUIREMENT_RULES
+from imgscan.runtime.rules import RULES as CONTAINER_RULES
 from imgscan.secrets.kinds import kinds
 from imgscan.secrets.redaction import redact
 from imgscan.secrets.rules.compiled import builtin_rules, examples_of
@@ -59,7 +60,7 @@ def entries(rules: tuple[RuleSource, ...] = ()) -> tuple[Entry, ...]:
     """The families' own rules, then the kinds of secrets by area; `rules` are files beside our own."""
     own = [
         Entry(rule.id, rule.title, str(rule.severity), str(rule.family), rule.explanation, rule.remediation, ())
-        for rules_of in (*(analyzer.rules for analyzer in ANALYZERS), REQUIREMENT_RULES)
+        for rules_of in (*(analyzer.rules for analyzer in ANALYZERS), REQUIREMENT_RULES, CONTAINER_RULES)
         for rule in rules_of
         if rule.family not in SECRET_FAMILIES
     ]

@@ -10,8 +10,10 @@ from posixpath import basename
 from imgscan.accounts import Access, EffectiveUser, effective_user, may_execute, permits, resolve
 from imgscan.analyzers.analyzer import Evidence
 from imgscan.analyzers.root_user import handovers
+from imgscan.errors import ImgscanError
 from imgscan.file_capabilities import ATTRIBUTE, decode_capabilities
 from imgscan.image.image import SourceKind
+from imgscan.overlay import FileVersion
 from imgscan.pipeline import Options, open_evidence
 from imgscan.programs import find_program, started_programs
 from imgscan.report import Policy
@@ -19,7 +21,10 @@ from imgscan.report.hardening import Capability, Hardening, Port, RunUser
 from imgscan.runtime.probes import derive_probe
 from imgscan.runtime.software import SOFTWARE
 from imgscan.runtime.writable_places import writable_places
+from imgscan.sources.docker_engine import REFERENCE
+from imgscan.sources.engine_images import IMAGE_ID
 
+PLACEHOLDER = "IMAGE"
 _NOBODY = 65_532
 """The number that distroless and ko images use for `nonroot`."""
 _PORT = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(tcp|udp|sctp))?")
@@ -55,7 +60,13 @@ def harden_image(reference: str, options: Options) -> list[Hardening]:
     # The accounts and entry point scripts are what this family has read.
     looking = replace(options, policy=Policy(families=("root-user",)), show_secrets=False)
     with open_evidence(reference, looking) as (evidences, _, _):
-        return [derive(evidence) for evidence in evidences]
+        linux = [evidence for evidence in evidences if evidence.image.config.platform.os != "windows"]
+        if evidences and not linux:
+            raise ImgscanError(
+                f"{reference} is for Windows: what is derived here are settings of Linux",
+                tip="Windows containers are separated with --isolation hyperv",
+            )
+        return [derive(evidence) for evidence in linux]
 
 
 def derive(evidence: Evidence) -> Hardening:
@@ -71,6 +82,8 @@ def derive(evidence: Evidence) -> Hardening:
         notes.append(f"VOLUME {declared!r} has a path that cannot be mounted by name; mount it by hand")
     gains = _gains_privileges(start, user)
     granted = {each.name: each for each in (*capabilities, *_file_capabilities(start))}
+    if _reference(evidence) == PLACEHOLDER:
+        notes.append(f"the image has no name that can be run: load it, and put its name for {PLACEHOLDER}")
     if user is None:
         notes.append("who it runs as is not known: name a user yourself")
     return Hardening(
@@ -146,43 +159,50 @@ def _user(
 
 
 def _unprivileged(evidence: Evidence, start: _Start, notes: list[str]) -> tuple[RunUser | None, tuple[Capability, ...]]:
-    """Somebody else than root for an image that names nobody, if what it starts is theirs to read."""
-    account = next(
-        (
-            row
-            for row in _users(evidence)
-            if isinstance(row[2], int) and 1 <= row[2] != 65_534 and _runs_things(row, start)
-        ),
-        None,
+    """Somebody else than root for an image that names nobody, if what it starts and keeps is theirs."""
+    against = ""
+    for uid, gid, whose in _candidates(evidence, start):
+        closed = _closed_to(evidence, resolve(f"{uid}:{gid}", (), ()))
+        if not closed:
+            notes.append("the image names no user: try it, and put USER into its Dockerfile")
+            return RunUser(uid, gid, f"the image runs as root for no reason that can be seen; {whose} can start it"), ()
+        against = against or closed
+    return RunUser(0, 0, f"the image names no user, and {against}"), ()
+
+
+def _candidates(evidence: Evidence, start: _Start) -> Iterator[tuple[int, int, str]]:
+    """(uid, gid, who that is): owners of its data, accounts called like what it starts, those of people, a number."""
+    users = [row for row in _users(evidence) if row[0] == "user" and isinstance(row[2], int)]
+    owners = {version.member.uid for _, version in _data(evidence) if version is not None}
+    groups = (
+        [row for row in users if row[2] in owners],
+        [row for row in users if row[1] in start.names],
+        [row for row in users if isinstance(row[2], int) and 1000 <= row[2] < 60_000],
     )
-    uid, gid = (account[2], account[3]) if account else (_NOBODY, _NOBODY)
-    assert isinstance(uid, int)  # noqa: S101  # as chosen above
-    gid = gid if isinstance(gid, int) else uid
-    candidate = resolve(f"{uid}:{gid}", (), ())
-    closed = _closed_to(evidence, candidate)
-    if closed:
-        reason = f"the image names no user, and {closed} is closed to others than root"
-        return RunUser(0, 0, reason), ()
-    whose = f"its account {account[1]}" if account else f"{_NOBODY}, a number without an account"
-    notes.append("the image names no user: try it, and put USER into its Dockerfile")
-    return RunUser(uid, gid, f"the image runs as root for no reason that can be seen; {whose} can start it"), ()
+    for row in (row for group in groups for row in group[:8]):
+        uid, gid = row[2], row[3]
+        if isinstance(uid, int) and uid:
+            yield uid, gid if isinstance(gid, int) else uid, f"its account {row[1]}"
+    yield _NOBODY, _NOBODY, f"{_NOBODY} (a number without an account)"
 
 
-def _runs_things(row: tuple[str | int | None, ...], start: _Start) -> bool:
-    """An account made for people's programs, or one called like what is started: nginx, www-data."""
-    uid, name = row[2], str(row[1])
-    return row[0] == "user" and isinstance(uid, int) and (1000 <= uid < 60_000 or name in start.names)
+def _data(evidence: Evidence) -> list[tuple[str, FileVersion | None]]:
+    """The declared volumes, and what the image has there; an engine makes those that are missing, for root."""
+    return [(path, evidence.overlay.resolve(path.strip("/"))) for path in evidence.image.config.volumes[:64]]
 
 
 def _closed_to(evidence: Evidence, user: EffectiveUser) -> str:
-    """What is started, or where, and the user may not; "" where all is open."""
+    """What is started or written to, and the user may not; "" where all is open."""
     config, overlay = evidence.image.config, evidence.overlay
     for each in started_programs(overlay, config):
         if each.path is not None and not may_execute(user, overlay, each.path):
-            return each.path
+            return f"{each.path} is closed to others than root"
     place = overlay.resolve(config.working_dir.strip("/")) if config.working_dir.strip("/") else None
     if place is not None and not permits(user, place.member, Access.EXECUTE):
-        return config.working_dir
+        return f"{config.working_dir} is closed to others than root"
+    for path, version in _data(evidence):
+        if version is None or not permits(user, version.member, Access.WRITE):
+            return f"its volume {path} belongs to root"
     return ""
 
 
@@ -222,12 +242,16 @@ def _ports(exposed: tuple[str, ...]) -> Iterator[Port]:
 
 
 def _reference(evidence: Evidence) -> str:
+    """What an engine knows the image by; a placeholder for one that has only a path."""
     image = evidence.image
-    if image.source in (SourceKind.DOCKER, SourceKind.REGISTRY):
-        return image.reference
-    return image.tags[0] if image.tags else "IMAGE"
+    local = image.source not in (SourceKind.DOCKER, SourceKind.REGISTRY)
+    names = (*image.tags, image.reference) if local else (image.reference, *image.tags)
+    known = (name for name in names if REFERENCE.fullmatch(name) or IMAGE_ID.fullmatch(name))
+    return next(known, PLACEHOLDER)
 
 
 def _name(evidence: Evidence) -> str:
-    last = _reference(evidence).split("@")[0].rpartition("/")[2].split(":")[0]
+    reference = _reference(evidence)
+    whole = evidence.image.reference if reference == PLACEHOLDER else reference
+    last = whole.split("@")[0].rpartition("/")[2].split(":")[0].removesuffix(".tar")
     return re.sub(r"[^a-z0-9]+", "-", last.lower())[:40].strip("-").lstrip("0123456789-") or "app"

@@ -31,7 +31,8 @@ def derive_probe(config: ImageConfig, ports: tuple[Port, ...]) -> Probe | None:
     if len(test) > 1 and test[0] in ("CMD", "CMD-SHELL") and sum(map(len, test)) <= _MAX_COMMAND:
         text = " ".join(test[1:])
         request = _HTTP.search(text)
-        if request is not None and 0 < int(request[1] or 80) < 65_536:
+        # Kubernetes asks at the pod's address: where the port is not exposed, it may listen on the loopback alone.
+        if request is not None and int(request[1] or 80) in {port.number for port in ports}:
             return replace(checked, http=(int(request[1] or 80), request[2] or "/"))
         shell = config.shell or ("/bin/sh", "-c")
         command = test[1:] if test[0] == "CMD" else (*shell, text)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -143,7 +144,13 @@ def open_image(reference: str, options: Options, run: _Run | None = None) -> Ite
     run = run or _Run(options, ScanPlan(depth=Depth.CONFIG))
     request = Request(reference, options.platforms, options.timeout, insecure=options.insecure)
     with open_reference(request, run) as opened:
-        yield opened
+        yield replace(opened, images=tuple(_asked_for(image, reference, options) for image in opened.images))
+
+
+def _asked_for(image: Image, reference: str, options: Options) -> Image:
+    """The image, with what asks for it once more: that of a platform that was chosen is chosen again."""
+    chosen = options.platforms.all or options.platforms.platform is not None
+    return replace(image, asked=shlex.quote(reference) + (f" --platform {image.config.platform}" if chosen else ""))
 
 
 def _stated_bases(options: Options) -> tuple[KnownImage, ...]:
@@ -286,7 +293,7 @@ class _Run:
         openable.sort(key=lambda blob: -blob.size)
         self._total = sum(max(blob.size, 0) for blob in openable)
         remote = any(isinstance(blob, RegistryBlob) for blob in openable)
-        workers = max(_cores(), DOWNLOADS) if remote else _cores()
+        workers = max(cores(), DOWNLOADS) if remote else cores()
         with ThreadPoolExecutor(max(1, min(len(openable), workers)), "imgscan-layer") as pool:
             scans.update(zip(openable, pool.map(self._scan_blob, openable), strict=True))
         for blob in blobs:
@@ -365,7 +372,7 @@ class _Run:
         self.progress("scanning", done, max(total, done) if total else None)
 
 
-def _cores() -> int:
+def cores() -> int:
     """Processors that this process may use: each layer at work holds some 40 MB of blocks."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

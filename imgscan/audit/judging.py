@@ -100,16 +100,16 @@ class JudgeBench:
     """What a worker keeps between two images: its reader of the state, and scans that the next image may share."""
 
     def __init__(self, orders: JudgeOrders) -> None:
-        self.orders = orders
+        self.judging = orders
         self._scans: OrderedDict[str, LayerScan] = OrderedDict()
 
     @cached_property
     def state(self) -> State:
-        return State.read(self.orders.state, self.orders.id_key)
+        return State.read(self.judging.state, self.judging.id_key)
 
     @cached_property
     def analyzers(self) -> tuple[Analyzer, ...]:
-        return chosen_analyzers(self.orders.policy.families)
+        return chosen_analyzers(self.judging.policy.families)
 
     def scan(self, layer: int, digest: str) -> LayerScan | Problem:
         """The scan of a layer, or why there is none."""
@@ -119,12 +119,12 @@ class JudgeBench:
             return known
         row = self.state.maybe(
             "SELECT state, message, data FROM scans LEFT JOIN scan_data ON scan = id WHERE layer = ? AND plan = ?",
-            (layer, self.orders.plan),
+            (layer, self.judging.plan),
         )
         if row is None or row[0] != DONE or row[2] is None:
             return Problem("missing-blob", row[1] if row is not None else "it was not fetched", Effect.INCOMPLETE)
         try:
-            scan = unpack_scan(self.state.seal(row[2], f"{digest} {self.orders.plan}"))
+            scan = unpack_scan(self.state.seal(row[2], f"{digest} {self.judging.plan}"))
         except ValueError as error:
             return Problem("missing-blob", f"its scan in the state is damaged: {error}", Effect.INCOMPLETE)
         self._scans[digest] = scan
@@ -152,7 +152,7 @@ class _StoredEntries:
 
 def judge_image(bench: JudgeBench, number: int) -> Judged:
     """Judge the image with that id in the state. Never raises for what an image may contain."""
-    state, orders = bench.state, bench.orders
+    state, orders = bench.state, bench.judging
     (digest,) = state.one("SELECT digest FROM images WHERE id = ?", (number,))
     layers = state.all(
         'SELECT layers.id, digest, size, "foreign" FROM image_layers JOIN layers ON layers.id = layer'

@@ -47,7 +47,7 @@ def to_judge(state: State, orders: JudgeOrders) -> list[tuple[int, str]]:
 def reduce_images(
     state: State,
     run: int,
-    started: str,
+    now: str,
     images: Sequence[tuple[int, str]],
     *,
     tasks: Tasks,
@@ -66,21 +66,21 @@ def reduce_images(
         finished = wait(running, return_when="FIRST_COMPLETED").done
         with state.transaction():
             for future in finished:
-                _keep(state, run, started, future.result(), basis=running.pop(future))
+                _keep(state, run, now, future.result(), basis=running.pop(future))
         done += len(finished)
         told(done, len(images))
 
 
-def _keep(state: State, run: int, started: str, judged: Judged, *, basis: str) -> None:
+def _keep(state: State, run: int, now: str, judged: Judged, *, basis: str) -> None:
     """Replace what was known of an image. Rules, secrets and findings are shared, and remember who saw them first."""
     state.do("DELETE FROM image_findings WHERE image = ?", (judged.image,))
     state.do("DELETE FROM image_problems WHERE image = ?", (judged.image,))
     state.many("INSERT OR REPLACE INTO rules VALUES (?, ?, ?, ?, ?)", {item.rule for item in judged.findings})
     secrets = dict.fromkeys(item.secret for item in judged.findings if item.secret is not None)
     state.many(
-        "INSERT OR IGNORE INTO secrets VALUES (?, ?, ?, ?, ?, ?, ?)", [(*secret, run, started) for secret in secrets]
+        "INSERT OR IGNORE INTO secrets VALUES (?, ?, ?, ?, ?, ?, ?)", [(*secret, run, now) for secret in secrets]
     )
-    state.many(_INSERT_FINDING, [(*item.finding, run, started) for item in judged.findings])
+    state.many(_INSERT_FINDING, [(*item.finding, run, now) for item in judged.findings])
     state.many(_LINKS, [(judged.image, item.finding[0]) for item in judged.findings])
     state.many("INSERT INTO image_problems VALUES (?, ?, ?, ?, ?, ?)", _problems(judged))
     state.do(_UPDATE_IMAGE, (*judged.posture, basis, judged.image))

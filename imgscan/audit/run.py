@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from imgscan.audit.answers import report_of
 from imgscan.audit.discovery import Registry
 from imgscan.audit.judging import JudgeBench, JudgeOrders, secret_key
 from imgscan.audit.listing import LEFT_OUT, plan_of
-from imgscan.audit.mapping import MapProgress, layers_to_fetch, map_layers
+from imgscan.audit.mapping import MapProgress, Workers, layers_to_fetch, map_layers
 from imgscan.audit.pace import Pace
 from imgscan.audit.planning import plan_run
 from imgscan.audit.pool import InProcess, LocalWorkers
@@ -28,9 +28,6 @@ from imgscan.report import Policy
 from imgscan.report.audit import AuditPlan, AuditReport, Selection
 from imgscan.sources.registry.access import Access
 from imgscan.sources.registry.client import RegistryClient
-
-if TYPE_CHECKING:
-    from imgscan.audit.cluster import Cluster
 
 _FEW_IMAGES = 8
 _FEW_MEMBERS = 50_000
@@ -68,6 +65,14 @@ class AuditOptions:
     matcher_cache: Path | None = None
     retry_left_out: bool = False
     """Try layers again whose workers died."""
+
+
+class _Bench(Workbench, JudgeBench):
+    """A worker of this machine: it scans first and judges later."""
+
+    def __init__(self, orders: Orders, judging: JudgeOrders) -> None:
+        Workbench.__init__(self, orders)
+        JudgeBench.__init__(self, judging)
 
 
 class _Nobody:
@@ -132,18 +137,17 @@ class _Audit:
         self._fingerprint = self._plan.fingerprint
 
     def plan(self) -> AuditPlan:
-        run, _ = self._begin()
+        run = self._begin()
         planned = plan_run(self._state, run, self._registry, self._options.selection, self._watcher.step)
         return plan_of(self._state, self._fingerprint, planned.artifacts)
 
     def run(self) -> AuditReport:
-        run, started = self._begin()
+        run = self._begin()
         planned = plan_run(self._state, run, self._registry, self._options.selection, self._watcher.step)
         if self._options.retry_left_out:
             self._state.do("DELETE FROM scans WHERE plan = ? AND state = ?", (self._fingerprint, LEFT_OUT))
         plan = plan_of(self._state, self._fingerprint, planned.artifacts)
-        self._map(run, layers_to_fetch(self._state, self._fingerprint))
-        self._reduce(run, started)
+        self._work(run)
         self._state.do("UPDATE runs SET finished = ? WHERE id = ?", (self._now(), run))
         return report_of(
             self._state,
@@ -154,39 +158,44 @@ class _Audit:
             policy=self._options.policy,
         )
 
-    def _begin(self) -> tuple[int, str]:
-        """The run to work on, and when it began: the last one if it is not finished and was asked for the same."""
+    def _begin(self) -> int:
+        """The run to work on: the last one if it is not finished and was asked for the same, else a new one."""
         wanted = json.dumps(asdict(self._options.selection), sort_keys=True)
-        last = self._state.maybe("SELECT id, started, selection, finished FROM runs ORDER BY id DESC")
-        if last is not None and last[3] is None and last[2] == wanted:
+        last = self._state.maybe("SELECT id, selection, finished FROM runs ORDER BY id DESC")
+        if last is not None and last[2] is None and last[1] == wanted:
             with self._state.transaction():
+                # One that has fetched nothing was a plan: it begins now.
                 self._state.do(
-                    "UPDATE runs SET resumed = resumed + 1, plan = ?, version = ? WHERE id = ?",
-                    (self._fingerprint, self._options.version, last[0]),
+                    "UPDATE runs SET started = iif(layers_fetched, started, ?), plan = ?, version = ?,"
+                    " resumed = resumed + (layers_fetched > 0) WHERE id = ?",
+                    (self._now(), self._fingerprint, self._options.version, last[0]),
                 )
                 # Each attempt tells what it cannot read itself.
                 self._state.do("DELETE FROM unread WHERE run = ?", (last[0],))
-            return last[0], last[1]
-        started = self._now()
-        run = self._state.do(
+            return int(last[0])
+        return self._state.do(
             "INSERT INTO runs (registry, selection, plan, version, started) VALUES (?, ?, ?, ?, ?)",
-            (self._options.selection.registry, wanted, self._fingerprint, self._options.version, started),
+            (self._options.selection.registry, wanted, self._fingerprint, self._options.version, self._now()),
         )
-        return run, started
 
-    def _map(self, run: int, tasks: list[LayerTask]) -> None:
-        if not tasks:
-            return
-        with closing(self._workers(len(tasks))) as workers:
-            map_layers(self._state, run, self._fingerprint, tasks, workers=workers, told=self._watcher.fetched)
+    def _work(self, run: int) -> None:
+        """Map and reduce, with the workers of this machine for both of them, unless a cluster scans."""
+        tasks = layers_to_fetch(self._state, self._fingerprint)
+        count = max(1, self._options.workers)
+        orders = self._orders(count)
+        with closing(LocalWorkers(count, partial(_Bench, orders, self._judge_orders()))) as local:
+            if tasks and self._options.scheduler is None:
+                self._map(run, tasks, local)
+            elif tasks:
+                from imgscan.audit.cluster import Cluster  # noqa: PLC0415  # loads distributed
 
-    def _workers(self, tasks: int) -> LocalWorkers | Cluster:
-        if self._options.scheduler is None:
-            count = max(1, min(self._options.workers, tasks))
-            return LocalWorkers(count, partial(Workbench, self._orders(count)))
-        from imgscan.audit.cluster import Cluster  # noqa: PLC0415  # loads distributed
+                assert self._options.scheduler is not None  # noqa: S101
+                with closing(Cluster(self._options.scheduler, self._orders)) as cluster:
+                    self._map(run, tasks, cluster)
+            self._reduce(run, local)
 
-        return Cluster(self._options.scheduler, self._orders)
+    def _map(self, run: int, tasks: list[LayerTask], workers: Workers) -> None:
+        map_layers(self._state, run, self._fingerprint, tasks, workers=workers, told=self._watcher.fetched)
 
     def _orders(self, workers: int) -> Orders:
         rate = self._options.rate
@@ -199,8 +208,8 @@ class _Audit:
             matcher_cache=self._options.matcher_cache if self._options.scheduler is None else None,
         )
 
-    def _reduce(self, run: int, started: str) -> None:
-        orders = JudgeOrders(
+    def _judge_orders(self) -> JudgeOrders:
+        return JudgeOrders(
             state=self._state.path,
             registry=self._options.selection.registry,
             plan=self._fingerprint,
@@ -209,16 +218,20 @@ class _Audit:
             policy=self._options.policy,
             rules=self._options.rules,
         )
+
+    def _reduce(self, run: int, local: LocalWorkers) -> None:
+        orders = self._judge_orders()
         images = to_judge(self._state, orders)
-        if not images:
-            return
-        told = partial(self._watcher.step, "judging images")
-        if len(images) <= _FEW_IMAGES and self._members() <= _FEW_MEMBERS:
-            reduce_images(self._state, run, started, images, tasks=InProcess(JudgeBench(orders)), at_once=1, told=told)
-            return
-        count = max(1, min(self._options.workers, len(images) // 2))
-        with closing(LocalWorkers(count, partial(JudgeBench, orders))) as workers:
-            reduce_images(self._state, run, started, images, tasks=workers.executor, at_once=count, told=told)
+        few = len(images) <= _FEW_IMAGES and self._members() <= _FEW_MEMBERS
+        reduce_images(
+            self._state,
+            run,
+            self._now(),
+            images,
+            tasks=InProcess(JudgeBench(orders)) if few else local.executor,
+            at_once=1 if few else local.slots(),
+            told=partial(self._watcher.step, "judging images"),
+        )
 
     def _members(self) -> int:
         """Members of the selected layers."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import typer
 
+from imgscan.cli.audit import audit
 from imgscan.cli.baseline import baseline
 from imgscan.cli.cache import cache_app
 from imgscan.cli.config import config_app
@@ -55,6 +56,7 @@ app.command(help="How containers are run, what that leaves open, and what they w
 app.command(help="How to run an image with what it can live with: docker, compose, kubernetes.")(harden)
 app.command(help="Accept what is there now; later runs report only what is new.")(baseline)
 app.command(help="Accept one finding, with a reason and an end.")(ignore)
+app.command(help="Every image of a registry, each layer once: where its secrets are, and what to mend first.")(audit)
 app.command(help="What is looked for, why, and what to do about it.")(rules)
 app.add_typer(config_app, name="config")
 app.add_typer(cache_app, name="cache")

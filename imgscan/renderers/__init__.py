@@ -9,9 +9,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import cast
 
-from imgscan.renderers.renderer import Failure, Renderer, RenderOptions
+from imgscan.renderers.renderer import AuditRenderer, Failure, Renderer, RenderOptions
 
-__all__ = ["RENDERERS", "Failure", "RenderOptions", "Renderer", "load_renderer"]
+__all__ = [
+    "AUDIT_RENDERERS",
+    "RENDERERS",
+    "AuditRenderer",
+    "Failure",
+    "RenderOptions",
+    "Renderer",
+    "load_audit_renderer",
+    "load_renderer",
+]
 
 RENDERERS: tuple[tuple[str, str], ...] = (
     ("table", "imgscan.renderers.table"),
@@ -24,6 +33,19 @@ RENDERERS: tuple[tuple[str, str], ...] = (
     ("csv", "imgscan.renderers.csv"),
 )
 """(format, module that has it): modules, because a format's libraries are loaded only when it is asked for."""
+
+AUDIT_RENDERERS: tuple[tuple[str, str], ...] = (
+    ("table", "imgscan.renderers.audit_table"),
+    ("json", "imgscan.renderers.audit_json"),
+    ("sarif", "imgscan.renderers.audit_sarif"),
+    ("csv", "imgscan.renderers.audit_csv"),
+)
+"""The same for audits of registries; each has a function `lines` as in `renderer.AuditRenderer`."""
+
+
+def load_audit_renderer(name: str) -> AuditRenderer:
+    """The renderer of audits of format `name`; KeyError where there is none."""
+    return cast("AuditRenderer", import_module(dict(AUDIT_RENDERERS)[name]))
 
 
 def load_renderer(name: str) -> Renderer:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from imgscan.evidence import Depth
 from imgscan.report import Family, Finding, Origin, Policy, Report, Severity
+from imgscan.report.audit import AuditReport
 from imgscan.report.exit_code import Completeness, ExitCode
 
 MINIMUM_WIDTH = 40
@@ -68,4 +69,12 @@ class Renderer(Protocol):
 
         The text is Unicode without lone surrogates; encoding it is the caller's business.
         """
+        ...
+
+
+class AuditRenderer(Protocol):
+    """One format of audits. Implemented by a module: `lines` is a function at its top."""
+
+    def lines(self, report: AuditReport, options: RenderOptions) -> Iterator[str]:
+        """The document in pieces. Pure, and Unicode without lone surrogates, as `Renderer.render`."""
         ...

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from imgscan.errors import Problem
-from imgscan.evidence import Member, MemberKind, encode
+from imgscan.evidence import Member, MemberKind
 from imgscan.runtime.engine import ContainerEngine
 from imgscan.tar.header import BLOCK
 from imgscan.tar.reader import MemberStream, TarReader
@@ -20,7 +21,11 @@ _TYPES = {
     MemberKind.FILE: tarfile.REGTYPE,
     MemberKind.DIRECTORY: tarfile.DIRTYPE,
     MemberKind.SYMLINK: tarfile.SYMTYPE,
+    # In a layer these names hide something; in a container's tree they are names like any other.
+    MemberKind.WHITEOUT: tarfile.REGTYPE,
+    MemberKind.OPAQUE_WHITEOUT: tarfile.REGTYPE,
 }
+_WHITEOUT = re.compile(r"(^|/)\.wh\.")
 
 
 class BlockStream:
@@ -88,13 +93,13 @@ def as_layer(
             if left < 0:
                 return
             kind = _TYPES.get(member.kind)
-            path = f"{parent}/{member.path}".strip("/")
+            path = f"{parent}/{_name_of(member)}".strip("/")
             if kind is None:  # a socket, a pipe, a device: it is there, and has nothing to read
                 seen(ReadFile(path, member.kind, 0, member.mode, member.uid, None))
                 continue
             yield _header(path, member, kind)
             digest = hashlib.sha256()
-            size = member.size if member.kind is MemberKind.FILE else 0
+            size = member.size if kind == tarfile.REGTYPE else 0
             got = 0
             for block in _blocks(data) if size else ():
                 digest.update(block)
@@ -102,7 +107,7 @@ def as_layer(
                 yield block
             yield bytes(size - got + -size % BLOCK) if size - got < budget else b""
             left -= size
-            sha256 = digest.hexdigest() if member.kind is MemberKind.FILE else None
+            sha256 = digest.hexdigest() if kind == tarfile.REGTYPE else None
             seen(ReadFile(path, member.kind, member.size, member.mode, member.uid, sha256, truncated=got < size))
         problems += [replace(problem, path=asked, layer=None) for problem in reader.problems]
     yield bytes(2 * BLOCK)
@@ -113,10 +118,15 @@ def _blocks(data: MemberStream) -> Iterator[bytes]:
         yield block
 
 
+def _name_of(member: Member) -> str:
+    marker = member.kind in (MemberKind.WHITEOUT, MemberKind.OPAQUE_WHITEOUT)
+    return member.raw_name.removeprefix("./").strip("/") if marker else member.path
+
+
 def _header(path: str, member: Member, kind: bytes) -> bytes:
     info = tarfile.TarInfo()
     # A name like a whiteout's hides nothing here, and must not look as if it did.
-    info.name = encode(path.replace("/.wh.", "/%2ewh.")).decode("utf-8", "surrogateescape")
+    info.name = _WHITEOUT.sub(r"\1%2ewh.", path)
     info.type, info.mode, info.size = kind, member.mode & 0o7777, member.size if kind == tarfile.REGTYPE else 0
     info.uid, info.gid, info.mtime = max(member.uid, 0), max(member.gid, 0), max(member.mtime, 0)
     info.linkname = member.linkname

@@ -58,7 +58,7 @@ def written_since_start(
     changes = [change for change in changes if not _within(change.path, mounts)]
     if options.depth is not Depth.CONTENT or not changes:
         return Written(tuple(changes), problems=tuple(problems))
-    wanted = _trees(changes, mounts)
+    wanted = trees(changes, mounts)
     if len(wanted) > MAX_REQUESTS:
         message = f"{len(wanted):,} changed files and directories; the first {MAX_REQUESTS:,} were read"
         problems.append(Problem("too-many-changes", message, Effect.INCOMPLETE))
@@ -117,7 +117,7 @@ def _within(path: str, places: frozenset[str]) -> bool:
     return path in places or any(path[:at] in places for at, character in enumerate(path) if character == "/")
 
 
-def _trees(changes: Sequence[Change], mounts: frozenset[str]) -> list[str]:
+def trees(changes: Sequence[Change], mounts: frozenset[str]) -> list[str]:
     """What to ask for: each added tree once, each modified path that has no change below it."""
     above_mounts = {place[:at] for place in mounts for at, character in enumerate(place) if character == "/"}
     above_changes = {
@@ -131,7 +131,7 @@ def _trees(changes: Sequence[Change], mounts: frozenset[str]) -> list[str]:
         if change.kind is ChangeKind.ADDED and change.path not in above_mounts:
             wanted.append(change.path)
             last = f"{change.path}/"
-        elif change.path not in above_changes:
+        elif change.path not in above_changes and change.path not in above_mounts:
             wanted.append(change.path)
     return wanted
 

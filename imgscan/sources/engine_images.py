@@ -70,7 +70,8 @@ def resolve(engine: Engine, request: Request, visitor: LayerVisitor) -> Describe
             # An id names bytes; a registry would take it for a name, and give whatever has that name.
             raise ImageNotFound(f"{engine.name} has no image {request.target}", tip="docker image ls shows what it has")
         if request.elsewhere:
-            raise NotHere(f"{engine.name} has no image {request.target}", tip="docker image ls shows what it has")
+            tip = f"have the engine pull it: docker:{request.target}"
+            raise NotHere(f"{engine.name} has no image {request.target}", tip=tip)
         engine.pull(request.target, wanted, visitor)
         document = engine.inspect(request.target, wanted)
         if document is None:

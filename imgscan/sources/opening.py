@@ -30,7 +30,8 @@ def open_reference(request: Request, visitor: LayerVisitor) -> Iterator[Opened]:
             except SourceError as error:
                 if before is None:
                     raise
-                raise type(error)(f"{before.message}, and {error.message}", tip=error.tip) from error
+                tip = "; or ".join(part for part in (error.tip, before.tip) if part)
+                raise type(error)(f"{before.message}, and {error.message}", tip=tip) from error
             else:
                 break
         if before is not None:

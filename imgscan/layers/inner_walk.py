@@ -33,6 +33,13 @@ class InnerWalk:
         self._skipped: dict[str, Skip] = {}
         self._opaque: dict[str, Skip] = {}
 
+    def attach(self, search: InnerSearch) -> None:
+        """Go on with a search of this process, after the walk came from another."""
+        self._search = search
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in self.__dict__.items() if name != "_search"}
+
     def open(self, path: str, content: Content, unpacker: Unpacker) -> None:
         """Search all that is in the member at `path`, as far as the budget goes. OSError of a spool goes through."""
         self._path = path

@@ -69,6 +69,15 @@ class InnerWork:
         self._git = GitFolder()
         self._digests: list[MemberDigest] = []
 
+    def attach(self, search: InnerSearch) -> None:
+        """Go on in this process with work that another began: all of it but the search is pickled."""
+        self._search = search
+        self._containers.attach(search)
+        self._encodings.attach(search)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in self.__dict__.items() if name != "_search"}
+
     def open(self, member: int, path: str, unpacker: Unpacker, content: Content, *, complete: bool) -> None:
         """Search all files in a container, and close it; `complete` says that all of the member is there."""
         found = len(self._unpacked) + len(self._decoded)

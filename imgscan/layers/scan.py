@@ -15,7 +15,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 
 from imgscan.errors import Effect, Problem
 from imgscan.evidence import Coverage, Depth, Fact, LayerScan, Match, MemberDigest, MemberTable, ScanPlan, Skip, decode
@@ -26,13 +25,16 @@ from imgscan.layers.confirmation import Confirmation, Spans
 from imgscan.layers.extractors import EXTRACTORS, Extractor
 from imgscan.layers.inner_search import InnerFiles, InnerSearch
 from imgscan.layers.inner_work import InnerResult
+from imgscan.layers.matchers.choice import make_matcher
 from imgscan.layers.matchers.matcher import Matcher
 from imgscan.layers.matching_apart import APART_FROM, MatchingApart, SharedBuffers
 from imgscan.layers.member_digests import MemberDigests, Reopen
 from imgscan.layers.names import find_in_names
+from imgscan.layers.processes import Processes
 from imgscan.layers.trailing import Trailing
 from imgscan.layers.trusted_programs import TrustedPrograms
 from imgscan.layers.unpacking import Unpacking
+from imgscan.layers.unpacking_apart import UnpackingApart
 from imgscan.secrets.detector import Detector, Nominator
 from imgscan.secrets.encodings import encodings
 from imgscan.secrets.formats.reading import format_candidates, wanted
@@ -62,6 +64,7 @@ class LayerScanner:
         matcher: Callable[[Sequence[Nominator]], Matcher] | None = None,
         revealed: dict[bytes, str] | None = None,
         apart_from: int = APART_FROM,
+        reproducible: bool = False,
     ) -> None:
         self.plan = plan
         self.secret_key = secret_key
@@ -73,12 +76,12 @@ class LayerScanner:
             {nominator for detector in self._detectors for nominator in detector.nominators},
             key=lambda nominator: (nominator.pattern, nominator.caseless),
         )
-        make = matcher or (lambda nominators: _make_matcher(nominators, matcher_cache))
+        make = matcher or (lambda nominators: make_matcher(nominators, matcher_cache))
         self._matcher = make(self._nominators) if self._nominators else None
         self._apart_from = apart_from
-        self._apart: MatchingApart | None = None
-        self._apart_wanted = self._matcher is not None
-        self._lock = Lock()
+        # Another process can only make the like of what for_plan makes.
+        like_this = (plan, secret_key, revealed) if reproducible else None
+        self._processes = Processes(self._matcher, like_this)
 
     @classmethod
     def for_plan(
@@ -88,6 +91,7 @@ class LayerScanner:
         secret_key: bytes,
         matcher_cache: Path | None = None,
         revealed: dict[bytes, str] | None = None,
+        matcher: Callable[[Sequence[Nominator]], Matcher] | None = None,
     ) -> LayerScanner:
         """The scanner that a plan asks for. `revealed` collects the secrets by key, for --show-secrets alone."""
         detectors: tuple[Detector, ...] = ()
@@ -95,7 +99,15 @@ class LayerScanner:
             from imgscan.secrets.detectors import detectors as all_detectors  # noqa: PLC0415  # loads detect-secrets
 
             detectors = all_detectors(entropy=plan.entropy, rules=plan.rules)
-        return cls(plan, detectors, secret_key=secret_key, matcher_cache=matcher_cache, revealed=revealed)
+        return cls(
+            plan,
+            detectors,
+            secret_key=secret_key,
+            matcher_cache=matcher_cache,
+            matcher=matcher,
+            revealed=revealed,
+            reproducible=matcher is None,
+        )
 
     def scan(
         self,
@@ -136,32 +148,21 @@ class LayerScanner:
         return find_in_names(table, matcher, self.secret_key, reveal, self.plan.rules)
 
     def close(self) -> None:
-        """End the matching process, if there is one; scans go on without."""
-        with self._lock:
-            self._apart_wanted = False
-            if self._apart is not None:
-                self._apart.close()
+        """End the processes beside this one, if there are any; scans go on without."""
+        self._processes.close()
 
     @property
     def worker(self) -> MatchingApart | None:
         """The matching process, where a layer was large enough for one."""
-        return self._apart
+        return self._processes.matching_process
 
     def buffers(self) -> SharedBuffers:
         """Where the blocks of one scan get their memory."""
-        return SharedBuffers(self._matching_apart, self._apart_from)
+        return SharedBuffers(self._processes.matching, self._apart_from)
 
-    def _matching_apart(self, size: int) -> MatchingApart | None:
-        """The process for large layers, made when the first one needs it."""
-        with self._lock:
-            if self._apart_wanted and self._apart is None:
-                self._apart_wanted = False
-                worker = self._matcher.worker() if self._matcher is not None else None
-                try:
-                    self._apart = MatchingApart(worker, size) if worker is not None else None
-                except OSError:  # no process, or no memory that two may share: this one matches by itself
-                    self._apart = None
-            return self._apart
+    def unpacking_apart(self) -> UnpackingApart | None:
+        """The process that opens archives."""
+        return self._processes.unpacking()
 
     def matcher(self) -> Matcher | None:
         """For one thread; None where the plan has no patterns."""
@@ -248,7 +249,14 @@ class _Run:
         if self._matcher is not None:
             self._confirmation = scanner.confirmation(self._walker.table, self._digests)
             self._trailing = Trailing(self._walker, lambda spans: scanner.confirmation(spans, None))
-            self._unpacking = Unpacking(self._walker, limits, scanner.inner_search, digests=self._digests, reopen=again)
+            self._unpacking = Unpacking(
+                self._walker,
+                limits,
+                scanner.inner_search,
+                scanner.unpacking_apart,
+                digests=self._digests,
+                reopen=again,
+            )
 
     def run(self) -> LayerScan:
         with self._buffers, self._unpacking or nullcontext():
@@ -406,13 +414,3 @@ def _coverage(table: MemberTable, cut: int, depth: Depth) -> Coverage:
 def _alternation(extractors: Sequence[Extractor]) -> re.Pattern[bytes]:
     pattern = "|".join(f"(?:{extractor.paths})" for extractor in extractors)
     return re.compile(f"(?:{pattern})\\Z".encode(), re.DOTALL)
-
-
-def _make_matcher(nominators: Sequence[Nominator], cache: Path | None) -> Matcher:
-    try:
-        from imgscan.layers.matchers.hyperscan_matcher import HyperscanMatcher  # noqa: PLC0415  # heavy
-    except ImportError:
-        from imgscan.layers.matchers.reference import ReferenceMatcher  # noqa: PLC0415
-
-        return ReferenceMatcher(nominators)
-    return HyperscanMatcher(nominators, cache=cache)

@@ -25,7 +25,11 @@ _LIBRARIES = (
     r"ld-linux[\w.-]*|ld-musl-[\w.-]*|ld-\d[\w.-]*|libc\.so\.6|libc\.musl-[\w.-]*|pam_(?:unix|permit|env)\.so|"
     r"libpam\.so\.0(?:\.[\d.]*)?|libnss_files[\w.-]*"
 )
-_HINT = re.compile(rf"(?:s?bin/(?:{_PROGRAMS})|lib(?:64|32|x32)?/(?:[\w.-]+/)?(?:security/)?(?:{_LIBRARIES}))".encode())
+# Each begins with letters that must be there: one expression for both is four times as slow.
+_HINTS = (
+    re.compile(rf"bin/(?:{_PROGRAMS})".encode()),
+    re.compile(rf"lib(?:64|32|x32)?/(?:[\w.-]+/)?(?:security/)?(?:{_LIBRARIES})".encode()),
+)
 _TRUSTED = re.compile(
     rf"(?:usr/)?(?:(?:local/)?s?bin/(?:{_PROGRAMS})|lib(?:64|32|x32)?/(?:[\w.-]+/)?(?:security/)?(?:{_LIBRARIES}))".encode()
 )
@@ -56,7 +60,7 @@ class TrustedPrograms:
                 yield index
         self._attributes = len(table.xattrs)
         start = table.name_ends[first - 1] if first else 0
-        for hit in _HINT.finditer(table.names, start):
-            index = bisect_right(table.name_ends, hit.start())
+        hits = (hit.start() for hint in _HINTS for hit in hint.finditer(table.names, start))
+        for index in sorted({bisect_right(table.name_ends, at) for at in hits}):
             if kinds[index] == MemberKind.FILE and _TRUSTED.fullmatch(table.path(index)):
                 yield index

@@ -19,11 +19,12 @@ from imgscan.evidence import Limits, MemberKind, decode
 from imgscan.layers.blocks import Block
 from imgscan.layers.confirmation import Piece
 from imgscan.layers.inner_search import InnerSearch
-from imgscan.layers.inner_work import InnerResult, InnerWork
+from imgscan.layers.inner_work import InnerResult
 from imgscan.layers.member_digests import MemberDigests, Reopen, Reopened
 from imgscan.layers.unpack import unpacker_of
 from imgscan.layers.unpack.content import Content, Spool
 from imgscan.layers.unpack.unpacker import Unpacker
+from imgscan.layers.unpacking_apart import MovingWork, UnpackingApart
 from imgscan.tar.walker import MemberWalker
 
 _WAITING = 16 << 20
@@ -34,7 +35,7 @@ _SMALLEST = 18  # bytes of an empty gzip file less two; nothing smaller holds an
 class Unpacking:
     """Told of each block after the walker; finish() when the layer has ended, close() in any case.
 
-    `make_search` is asked once, when the first container comes.
+    `make_search` is asked once, when the first container comes; `get_apart` when there is enough for a process.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Unpacking:
         walker: MemberWalker,
         limits: Limits,
         make_search: Callable[[], InnerSearch],
+        get_apart: Callable[[], UnpackingApart | None],
         *,
         digests: MemberDigests,
         reopen: Reopen | None,
@@ -50,12 +52,13 @@ class Unpacking:
         self._table = walker.table
         self._limits = limits
         self._make_search = make_search
+        self._get_apart = get_apart
         self._digests = digests
         self._reopen = reopen
         self._reopened: Reopened | None = None
         self._threaded = False  # a layer of one block is not worth a thread
         self._thread: ThreadPoolExecutor | None = None
-        self._work: InnerWork | None = None
+        self._work: MovingWork | None = None
         self._next = 0  # member that was not looked at yet
         self._open: tuple[int, Unpacker, Spool | None] | None = None  # the container that spans out of the block
         self._jobs: deque[tuple[int, Future[None]]] = deque()
@@ -154,7 +157,8 @@ class Unpacking:
         assert read_at is not None  # noqa: S101  # there is a spool where there is no way to read again
         start = self._table.data_offsets[member]
         size = min(self._table.sizes[member], self._seen - start)
-        self._submit(member, unpacker, Content(size, lambda at, count: read_at(start + at, count)), 0)
+        content = Content(size, lambda at, count: read_at(start + at, count), place=start)
+        self._submit(member, unpacker, content, 0)
 
     def _read_at(self) -> Callable[[int, int], bytes] | None:
         if self._reopened is None and self._reopen is not None:
@@ -167,9 +171,10 @@ class Unpacking:
         work = self._worker()
         self._run(partial(work.open, member, path, unpacker, content, complete=complete), memory)
 
-    def _worker(self) -> InnerWork:
+    def _worker(self) -> MovingWork:
         if self._work is None:
-            self._work = InnerWork(self._make_search(), self._limits, again=self._reopen is not None)
+            get_apart = self._get_apart if self._threaded else lambda: None
+            self._work = MovingWork(self._make_search(), self._limits, self._reopen, get_apart)
         return self._work
 
     def _run(self, job: Callable[[], None], memory: int) -> None:

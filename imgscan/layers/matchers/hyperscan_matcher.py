@@ -34,6 +34,15 @@ class HyperscanMatcher:
         self._scratch = hyperscan.Scratch(self._database)
         self._found: list[tuple[int, int]] = []
 
+    @classmethod
+    def loaded(cls, database: bytes) -> HyperscanMatcher:
+        """A matcher over a serialised database, as `worker` gives it to another process."""
+        matcher = object.__new__(cls)
+        matcher._database = hyperscan.loadb(database, mode=hyperscan.HS_MODE_BLOCK)
+        matcher._scratch = hyperscan.Scratch(matcher._database)
+        matcher._found = []
+        return matcher
+
     def thread_copy(self) -> HyperscanMatcher:
         copy = object.__new__(HyperscanMatcher)
         copy._database = self._database

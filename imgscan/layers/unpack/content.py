@@ -19,18 +19,25 @@ class ReadAt(Protocol):
     def __call__(self, offset: int, size: int, /) -> bytes: ...
 
 
+Place = memoryview | IO[bytes] | int
+"""Where a content lies, for another process to read it: in memory, in a file, or from an offset of its layer on."""
+
+
 class Content:
     """`size` bytes that `read_at` gives; what is claimed and not there reads as an early end. Close it after use."""
 
-    def __init__(self, size: int, read_at: ReadAt, close: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, size: int, read_at: ReadAt, close: Callable[[], None] | None = None, place: Place | None = None
+    ) -> None:
         self.size = size
+        self.place = place
         self._read_at = read_at
         self._close = close
 
     @classmethod
     def of_bytes(cls, data: bytes | bytearray | memoryview) -> Content:
         view = memoryview(data)
-        return cls(len(view), lambda offset, size: bytes(view[offset : offset + size]))
+        return cls(len(view), lambda offset, size: bytes(view[offset : offset + size]), place=view)
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Exactly the bytes asked for, fewer only where the content ends."""
@@ -116,19 +123,22 @@ class Spool:
     def content(self) -> Content:
         """What was written; nothing more may be."""
         file = self._file
-        if file is None:
-            return Content.of_bytes(self._data)
-
-        def read_at(offset: int, size: int) -> bytes:
-            file.seek(offset)
-            return file.read(size)
-
-        return Content(self.size, read_at, file.close)
+        return Content.of_bytes(self._data) if file is None else content_of_file(file, self.size)
 
     def close(self) -> None:
         """Drop what was written."""
         if self._file is not None:
             self._file.close()
+
+
+def content_of_file(file: IO[bytes], size: int) -> Content:
+    """The first `size` bytes of a file, which is closed with the content."""
+
+    def read_at(offset: int, size: int) -> bytes:
+        file.seek(offset)
+        return file.read(size)
+
+    return Content(size, read_at, file.close, place=file)
 
 
 class Joined:

@@ -16,6 +16,9 @@ from imgscan.secrets.text import LINE_REACH, line_bounds
 
 _LINE = re.compile(r"""[ \t]*(?:export[ \t]+)?(?P<name>[A-Z][A-Z0-9_]{2,99})=(?P<value>[^\s"'`<>${}();,]+)[ \t\r]*""")
 
+_MANUAL = re.compile(r".*\.(?:md|markdown|rst|adoc|html?|[1-8])", re.IGNORECASE | re.DOTALL)
+"""Manuals show such lines with words for values; one with a digit may have been taken from somewhere."""
+
 
 class EnvLineDetector:
     """`DATABASE_PASSWORD=hunter2prod` alone on its line, in a file whose name promises no settings."""
@@ -36,6 +39,6 @@ class EnvLineDetector:
             return  # other detectors read these, with more patience
         start, end = line_bounds(window.data, window.at)
         line = _LINE.fullmatch(window.data, start, end)
-        if line is not None:
+        if line is not None and (not line["value"].isalpha() or not _MANUAL.fullmatch(window.path)):
             assignment = Assignment(line["name"], line.start("value"), line.end("value"), quoted=False)
             yield candidate_of(window.data, assignment, Syntax.CONFIG)

@@ -35,6 +35,11 @@ def test_prose_code_and_placeholders_do_not(text):
     assert counted("notes", text) == []
 
 
+def test_a_word_in_a_manual_is_an_example():
+    assert counted("CHANGELOG.md", "PASSWORD=nodejs\n") == []
+    assert [value for _, _, value in counted("notes", "PASSWORD=nodejs\n")] == ["nodejs"]
+
+
 @given(st.text(alphabet="AZ_=x1 \n\r\t\"'$PASSWORD", max_size=200))
 def test_what_is_told_is_a_whole_line(text):
     for found in candidates("notes", text.encode()):

@@ -240,6 +240,7 @@ def _image_row(evidence: Evidence) -> ImageRow:
             for step in image.steps
         ),
         base=_base_row(evidence.base),
+        asked=image.asked,
     )
 
 

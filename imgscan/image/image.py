@@ -191,3 +191,5 @@ class Image:
     tags: tuple[str, ...] = ()
     attestations: tuple[Attestation, ...] = ()
     problems: tuple[Problem, ...] = ()
+    asked: str = field(default="", compare=False)
+    """The arguments that ask for it again, quoted for a shell (`a.tar --platform linux/arm64`); "" where unknown."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from imgscan.errors import Problem
 from imgscan.evidence import Skip
+from imgscan.renderers import phrases
 from imgscan.renderers.escapes import escape
 from imgscan.renderers.renderer import Failure, RenderOptions
 from imgscan.report import CoverageLedger, Finding, Origin, Report, SecretSighting, Suppressed, Tool, Verdict
@@ -95,11 +96,19 @@ def _report(report: Report, options: RenderOptions) -> Document:
         },
         "baseline": _baseline(report.verdict),
         "findings": (
-            {**finding_document(finding, options, report.dockerfile), "baseline_state": report.verdict.baseline_state}
+            {
+                **finding_document(finding, options, report.dockerfile),
+                "recover": phrases.recovery(report.image, finding),
+                "baseline_state": report.verdict.baseline_state,
+            }
             for finding in report.verdict.open
         ),
         "suppressed": (
-            suppressed_document(suppressed, options, report.dockerfile) for suppressed in report.verdict.suppressed
+            {
+                **suppressed_document(suppressed, options, report.dockerfile),
+                "recover": phrases.recovery(report.image, suppressed.finding),
+            }
+            for suppressed in report.verdict.suppressed
         ),
         "suppressed_counts": [
             {"reason": reason, "count": count} for reason, count in report.verdict.suppressed_counts.items()

@@ -6,6 +6,7 @@ Every phrase is printable and of bounded length; the whole values are in the JSO
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from imgscan.report import (
     ToolClass,
 )
 from imgscan.report.dockerfile import DockerfileRow
+from imgscan.report.report import ImageRow
 
 PATH_LIMIT = 240
 """Columns of a path; longer ones lose their middle."""
@@ -127,6 +129,21 @@ def fate(found: FindingFate) -> str:
     if found.state == "rewritten":
         return f"kept, rewritten with the same bytes{where}{by}"
     return f"{found.state}{where}{by}, still recoverable"
+
+
+def recovery(image: ImageRow, finding: Finding) -> str | None:
+    """The command that gives the bytes of a file version that is gone; None for what is not, or is no file."""
+    place = finding.location
+    gone = finding.fate is not None and finding.fate.state in ("deleted", "overwritten")
+    if not (gone and image.asked and place.kind is LocationKind.FILE and place.path and place.layer is not None):
+        return None
+    return f"imgscan extract {image.asked} {shlex.quote(place.path)} --layer {place.layer}"
+
+
+def recovery_words(image: ImageRow, place: Location) -> tuple[str, ...]:
+    """The parts that such a command may be broken between, printable: extract takes a path as it is printed, too."""
+    path = shlex.quote(printable(place.path or ""))
+    return (printable(f"imgscan extract {image.asked}"), path, f"--layer {place.layer}")
 
 
 def secret_text(secret: SecretSighting, show_value: bool) -> str:

@@ -57,6 +57,7 @@ def _image(report: Report, page: Page) -> Lines:
         _findings([group for group in found if not group.about_tools], page, report.dockerfile),
         _tools(tools, page),
         _remediation(found, report.dockerignore, page),
+        _recovery(report, page),
         _suppressed(report, page),
         coverage(report, page),
         verdict(report, page),
@@ -251,6 +252,28 @@ def _dockerignore(ignored: Sequence[IgnorePattern], page: Page) -> Lines:
         why = one_line(f"{what}: {line.reason}", max(page.width - longest - 8, 8))
         lines.append(f"  {pattern}{' ' * (longest - width(pattern))}  {page.style.dim(why)}")
     return [f"    {line}" for line in lines]
+
+
+def _recovery(report: Report, page: Page) -> Lines:
+    """The commands that give back what was deleted or overwritten, the worst findings' first, each once."""
+    gone = [finding for finding in report.verdict.open if phrases.recovery(report.image, finding)]
+    commands = list(dict.fromkeys(phrases.recovery_words(report.image, finding.location) for finding in gone))
+    if not commands:
+        return []
+    lines = [line for words in commands[:PLACES] for line in _command(words, page.width)]
+    more = len(commands) - PLACES
+    if more > 0:
+        lines += wrap(f"  and {count_text(more, 'more file')}: imgscan files IMAGE --fate dead", page.width)
+    return [page.style.heading("TO RECOVER WHAT IS GONE"), *lines]
+
+
+def _command(words: Sequence[str], columns: int) -> Lines:
+    """A command on one line, else on several as a shell takes them."""
+    whole = " ".join(words)
+    if width(whole) <= columns - 2:
+        return [f"  {whole}"]
+    lines = [*(f"{word} \\" for word in words[:-1]), words[-1]]
+    return [f"  {part}" for line in lines for part in wrap(line, columns - 2)]
 
 
 # --- what was set aside

@@ -138,6 +138,8 @@ class ImageRow:
     layers: tuple[LayerRow, ...]
     history: tuple[HistoryRow, ...]
     base: BaseRow | None = None
+    asked: str = field(default="", compare=False)
+    """The arguments that ask for it again, quoted for a shell; "" where none are known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,8 @@ def _sweep(client: Any) -> None:
     for container in client.api.containers(all=True, filters={"label": LABEL}):
         client.api.remove_container(container["Id"], force=True)
     for image in client.api.images(filters={"label": LABEL}):
-        for tag in image["RepoTags"] or [image["Id"]]:
+        named = [tag for tag in image["RepoTags"] or [] if tag != "<none>:<none>"]
+        for tag in named or [image["Id"]]:
             client.api.remove_image(tag, force=True)
 
 

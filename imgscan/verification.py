@@ -61,9 +61,7 @@ def _to_nowhere(command: Command) -> bool:
 def checks_off(command: Command) -> Iterator[str]:
     """What of a command stops the check of a server's certificate, in words without its values."""
     name, words = command.program, command.words
-    for assigned in command.assigned if not (name == "export" and words) else (*command.assigned, *words):
-        if variable_off(assigned):
-            yield assigned.partition("=")[0]
+    yield from (word.partition("=")[0] for word in command.assigned if variable_off(word))
     if name in {"export", "declare", "typeset"}:
         yield from (word.partition("=")[0] for word in words if variable_off(word))
     if name == "curl" and command.has("-k", "--insecure", "--proxy-insecure"):

@@ -39,7 +39,8 @@ _VERIFIES = re.compile(
     r"\b(?:sha(?:1|224|256|384|512)sum|shasum|b2sum|b3sum|md5sum|gpgv?|gpg2|cosign|minisign|signify|slsa-verifier|"
     r"openssl\s+dgst|attestation\s+verify|checksum|Get-FileHash|rpmkeys|apksigner)\b"
 )
-_WORLD = re.compile(r"[0-7]?[0-7]{2}[2367]|(?:\w*[ao]\w*|)\+[rxXst]*w[rxXst]*")
+# Without the sticky bit: 1777 is how /tmp has to be. `+w` leaves out what the umask does.
+_WORLD = re.compile(r"0?[0246]?[0-7]{2}[2367]|[ugo]*[ao][ugoa]*[+=][rxXs]*w[rxXs]*")
 Checked = Iterator[tuple[Rule, str]]
 """Rules that hold for the commands of one step, each with a message."""
 

@@ -195,7 +195,7 @@ def _age(evidence: Evidence) -> Iterator[Finding]:
     if (today - created).days > _OLD_DAYS:
         # Without the number of days: the report of an image must not change from one day to the next.
         message = f"built on {created.isoformat()}, more than a year ago: without the updates since"
-        yield _finding(evidence, OLD, Location(LocationKind.IMAGE, name="created"), message)
+        yield _finding(evidence, OLD, Location(LocationKind.CONFIG, pointer="/created"), message)
 
 
 def day_of(text: str) -> date | None:

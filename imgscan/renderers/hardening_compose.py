@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from imgscan.renderers.hardening_docker import published, tmpfs_option, volume_suffix
+from imgscan.renderers.hardening_docker import published, tmpfs_option, volume_names
 from imgscan.renderers.yaml_text import comment, scalar
 from imgscan.report.hardening import CPUS, MEMORY, PIDS, Hardening
 
@@ -16,7 +16,7 @@ def render(hardened: Sequence[Hardening]) -> str:
     for name, each in zip(names, hardened, strict=True):
         lines += [f"  {scalar(name)}:", *(f"    {line}" for line in _service(each, name))]
     volumes = [
-        f"{name}{volume_suffix(place)}" for name, each in zip(names, hardened, strict=True) for place in each.volumes
+        volume for name, each in zip(names, hardened, strict=True) for volume in volume_names(name, each.volumes)
     ]
     if volumes:
         lines += ["volumes:", *(f"  {scalar(volume)}: {{}}" for volume in volumes)]
@@ -55,9 +55,9 @@ def _service(hardened: Hardening, name: str) -> Iterator[str]:
         yield f"  - {_value(tmpfs_option(place))}  # {comment(place.reason)}"
     if hardened.volumes:
         yield "volumes:"
-        for place in hardened.volumes:
+        for source, place in zip(volume_names(name, hardened.volumes), hardened.volumes, strict=True):
             yield f"  - type: volume  # {comment(place.reason)}"
-            yield f"    source: {_value(f'{name}{volume_suffix(place)}')}"
+            yield f"    source: {_value(source)}"
             yield f"    target: {_value(place.path)}"
     yield "cap_drop:"
     yield '  - "ALL"  # root\'s powers, which hardly any service needs'

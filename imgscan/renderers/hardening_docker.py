@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 
 from imgscan.renderers.yaml_text import comment
 from imgscan.report.hardening import CPUS, MEMORY, PIDS, TMPFS_SIZE, Hardening, Place
+
+_LABEL = 63
+"""Characters of a DNS label (RFC 1123), which names in Kubernetes are."""
 
 Flag = tuple[tuple[str, ...], str]
 """(words, reason)."""
@@ -43,8 +47,7 @@ def flags_of(hardened: Hardening) -> Iterator[Flag]:
     yield ("--read-only",), "nothing is written but to the places below"
     for place in hardened.tmpfs:
         yield ("--tmpfs", tmpfs_option(place)), f"{place.reason}; the size is yours to set"
-    for place in hardened.volumes:
-        source = f"{hardened.name}{volume_suffix(place)}"
+    for source, place in zip(volume_names(hardened.name, hardened.volumes), hardened.volumes, strict=True):
         yield ("--mount", f"type=volume,source={source},target={place.path}"), place.reason
     yield ("--cap-drop", "ALL"), "root's powers, which hardly any service needs"
     for capability in hardened.capabilities:
@@ -75,11 +78,13 @@ def tmpfs_option(place: Place) -> str:
     return f"{place.path}:rw,{execute},nosuid,nodev,size={TMPFS_SIZE},mode=1777"
 
 
-def volume_suffix(place: Place) -> str:
-    """What tells the volumes of one image apart: `/var/lib/mysql` gives `-var-lib-mysql`."""
-    return "".join(
-        character if character.isascii() and character.isalnum() else "-" for character in place.path.lower()
-    )
+def volume_names(name: str, places: Sequence[Place]) -> list[str]:
+    """A name for the volume of each place: `/var/lib/mysql` gives `NAME-var-lib-mysql`. DNS labels, all different."""
+    names: list[str] = []
+    for number, place in enumerate(places):
+        whole = name + re.sub(r"[^a-z0-9]+", "-", place.path.lower()).rstrip("-")
+        names.append(whole if len(whole) <= _LABEL and whole not in names else f"{name}-data-{number}")
+    return names
 
 
 def published(number: int) -> int:

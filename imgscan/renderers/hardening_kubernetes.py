@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from imgscan.renderers.hardening_compose import unique_names
-from imgscan.renderers.hardening_docker import volume_suffix
+from imgscan.renderers.hardening_docker import volume_names
 from imgscan.renderers.yaml_text import comment, scalar
 from imgscan.report.hardening import STORAGE, Hardening, Port, Probe
 
 Lines = Iterator[str]
-_MAX_NAME = 63
 
 
 def render(hardened: Sequence[Hardening]) -> str:
@@ -68,7 +67,7 @@ def _deployment(name: str, hardened: Hardening) -> Lines:
     for number in range(len(hardened.tmpfs)):
         yield f'        - {{name: writable-{number}, emptyDir: {{sizeLimit: "64Mi"}}}}  # the size is yours to set'
     for number in range(len(hardened.volumes)):
-        claim = scalar(_claim_name(name, hardened, number))
+        claim = scalar(volume_names(name, hardened.volumes)[number])
         yield f"        - {{name: data-{number}, persistentVolumeClaim: {{claimName: {claim}}}}}"
     if user is None:
         yield "      # runAsNonRoot makes it fail where the image turns out to run as root."
@@ -148,11 +147,6 @@ def _service(name: str, ports: Sequence[Port]) -> Lines:
         yield f"    - {{name: {label}, port: {port.number}, protocol: {port.protocol.upper()}}}"
 
 
-def _claim_name(name: str, hardened: Hardening, number: int) -> str:
-    whole = f"{name}{volume_suffix(hardened.volumes[number])}"
-    return whole[:_MAX_NAME].strip("-") if len(whole) <= _MAX_NAME else f"{name}-data-{number}"
-
-
 def _claim(name: str, hardened: Hardening, number: int) -> str:
     place = hardened.volumes[number]
     return "\n".join(
@@ -160,7 +154,7 @@ def _claim(name: str, hardened: Hardening, number: int) -> str:
             "apiVersion: v1",
             "kind: PersistentVolumeClaim",
             "metadata:",
-            f"  name: {scalar(_claim_name(name, hardened, number))}",
+            f"  name: {scalar(volume_names(name, hardened.volumes)[number])}",
             "spec:",
             "  accessModes: [ReadWriteOnce]",
             f'  resources: {{requests: {{storage: "{STORAGE}"}}}}  # YOURS TO SET; {comment(place.reason)}',

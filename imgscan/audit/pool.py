@@ -141,6 +141,17 @@ class InProcess:
 
     def __init__(self, bench: object) -> None:
         self._bench = bench
+        self.deaths: tuple[type[BaseException], ...] = ()
+
+    @property
+    def executor(self) -> InProcess:
+        return self
+
+    def slots(self) -> int:
+        return 1
+
+    def close(self) -> None:
+        """Nothing to end."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any) -> Future[T]:
         future: Future[T] = Future()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
+from datetime import date
 from itertools import islice
 
 from imgscan.audit.judging import FINDING, POSTURE, Judged, JudgeOrders, judge_image
+from imgscan.audit.listing import moment as moment_of
 from imgscan.audit.mapping import Tasks
 from imgscan.audit.state import State
 
@@ -29,19 +31,28 @@ def to_judge(state: State, orders: JudgeOrders) -> list[tuple[int, str]]:
         (orders.plan,),
     ):
         bases.setdefault(image, hashlib.sha256(fingerprint.encode())).update(f"{scan}\0".encode())
-    for image, digest in state.each(
+    for image, name in state.each(
         "SELECT image, digest FROM attestations WHERE image IN (SELECT image FROM selection) ORDER BY image, digest"
     ):
-        bases.setdefault(image, hashlib.sha256(fingerprint.encode())).update(f"{digest}\0".encode())
+        bases.setdefault(image, hashlib.sha256(fingerprint.encode())).update(f"{name}\0".encode())
     wanted = []
-    for image, judged in state.each(
-        "SELECT id, judged FROM images WHERE id IN (SELECT image FROM selection)"
+    for image, judged, created, platform in state.each(
+        "SELECT id, judged, created, platform FROM images WHERE id IN (SELECT image FROM selection)"
         " ORDER BY (SELECT group_concat(layer) FROM image_layers WHERE image = id), id"
     ):
-        basis = bases.get(image, hashlib.sha256(fingerprint.encode())).hexdigest()[:32]
+        digest = bases.get(image, hashlib.sha256(fingerprint.encode()))
+        # A config that comes later than its image changes the platform.
+        digest.update(f"{platform} {_age(created, orders.policy.today)}".encode())
+        basis = digest.hexdigest()[:32]
         if basis != judged:
             wanted.append((image, basis))
     return wanted
+
+
+def _age(created: str, today: date | None) -> str:
+    """Whole years: what a judge says of an image's age changes with them alone, not from day to day."""
+    moment = moment_of(created)
+    return "" if moment is None or today is None else f"{max(0, (today - moment.date()).days) // 366}"
 
 
 def reduce_images(

@@ -46,7 +46,8 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AuditOptions:
-    """What to audit and how. `workers` are processes of this machine; with a `scheduler` its workers scan instead."""
+    """What to audit and how. `workers` are processes of this machine, 0 for this one alone; with a `scheduler` its
+    workers scan instead."""
 
     selection: Selection
     state: Path
@@ -132,8 +133,9 @@ class _Audit:
         self._registry = registry
         self._watcher = watcher
         self._clock = clock
-        depth = Options(depth=Depth.CONTENT, policy=options.policy, entropy=options.entropy, rules=options.rules)
-        self._plan: ScanPlan = plan_for(chosen_analyzers(options.policy.families), depth)
+        # For all families, whatever is asked for: another question of the same registry must not fetch it again.
+        wanted = Options(depth=Depth.CONTENT, entropy=options.entropy, rules=options.rules)
+        self._plan: ScanPlan = plan_for(chosen_analyzers(()), wanted)
         self._fingerprint = self._plan.fingerprint
 
     def plan(self) -> AuditPlan:
@@ -181,18 +183,22 @@ class _Audit:
     def _work(self, run: int) -> None:
         """Map and reduce, with the workers of this machine for both of them, unless a cluster scans."""
         tasks = layers_to_fetch(self._state, self._fingerprint)
-        count = max(1, self._options.workers)
-        orders = self._orders(count)
-        with closing(LocalWorkers(count, partial(_Bench, orders, self._judge_orders()))) as local:
+        with closing(self._here()) as here:
             if tasks and self._options.scheduler is None:
-                self._map(run, tasks, local)
+                self._map(run, tasks, here)
             elif tasks:
                 from imgscan.audit.cluster import Cluster  # noqa: PLC0415  # loads distributed
 
                 assert self._options.scheduler is not None  # noqa: S101
                 with closing(Cluster(self._options.scheduler, self._orders)) as cluster:
                     self._map(run, tasks, cluster)
-            self._reduce(run, local)
+            self._reduce(run, here)
+
+    def _here(self) -> LocalWorkers | InProcess:
+        if not self._options.workers:
+            return InProcess(_Bench(self._orders(1), self._judge_orders()))
+        orders = self._orders(self._options.workers)
+        return LocalWorkers(self._options.workers, partial(_Bench, orders, self._judge_orders()))
 
     def _map(self, run: int, tasks: list[LayerTask], workers: Workers) -> None:
         map_layers(self._state, run, self._fingerprint, tasks, workers=workers, told=self._watcher.fetched)
@@ -219,7 +225,7 @@ class _Audit:
             rules=self._options.rules,
         )
 
-    def _reduce(self, run: int, local: LocalWorkers) -> None:
+    def _reduce(self, run: int, here: LocalWorkers | InProcess) -> None:
         orders = self._judge_orders()
         images = to_judge(self._state, orders)
         few = len(images) <= _FEW_IMAGES and self._members() <= _FEW_MEMBERS
@@ -228,8 +234,8 @@ class _Audit:
             run,
             self._now(),
             images,
-            tasks=InProcess(JudgeBench(orders)) if few else local.executor,
-            at_once=1 if few else local.slots(),
+            tasks=InProcess(JudgeBench(orders)) if few else here.executor,
+            at_once=1 if few else here.slots(),
             told=partial(self._watcher.step, "judging images"),
         )
 

@@ -1,0 +1,1 @@
+"""Tests of audits: real registries, real processes, real clusters."""

@@ -28,27 +28,32 @@ def weak_point(user: EffectiveUser, overlay: Overlay, path: str) -> FileVersion 
     version = overlay.resolve(path)
     if version is None:
         return None
+    in_reach = False
     for name in dict.fromkeys((path, version.path)):
-        found = _weak_directory(user, overlay, name)
+        found, reached = _weak_directory(user, overlay, name)
         if found is not None:
             return found
+        in_reach = in_reach or reached
     kinds = (MemberKind.FILE, MemberKind.DIRECTORY)
-    return version if version.member.kind in kinds and may_change(user, version) else None
+    return version if in_reach and version.member.kind in kinds and may_change(user, version) else None
 
 
-def _weak_directory(user: EffectiveUser, overlay: Overlay, path: str) -> FileVersion | None:
-    """The uppermost directory above `path` in which the user may put another entry in the place of the next one."""
+def _weak_directory(user: EffectiveUser, overlay: Overlay, path: str) -> tuple[FileVersion | None, bool]:
+    """The uppermost directory above `path` in which the user may put another entry in the place of the next one.
+
+    And whether the user may go through all directories above.
+    """
     parts = path.split("/")
     for depth in range(len(parts)):
         directory = overlay.resolve("/".join(parts[:depth]))
         if directory is None or directory.member.kind is not MemberKind.DIRECTORY:
             continue
         if not permits(user, directory.member, Access.EXECUTE) and directory.member.uid != user.uid:
-            return None  # what lies deeper is out of reach
+            return None, False
         entry = overlay.final("/".join(parts[: depth + 1]))
         if may_change(user, directory) and _may_replace(user, directory, entry):
-            return directory
-    return None
+            return directory, True
+    return None, True
 
 
 def _may_replace(user: EffectiveUser, directory: FileVersion, entry: FileVersion | None) -> bool:

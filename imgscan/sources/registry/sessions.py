@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ class RegistrySession(requests.Session):
         self._verify = verify
         self._direct = {"no_proxy": direct} if direct else None
         self.max_redirects = MAX_REDIRECTS
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # What a blob's digest is of is the body as stored: nobody on the way may compress it.
         self.headers.update({"User-Agent": f"imgscan/{__version__}", "Accept-Encoding": "identity"})
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
@@ -208,7 +207,6 @@ class Transport:
                 # Go's rule, which docker keeps to: no proxy for what is on this machine.
                 direct=host_of(self.registry) if is_loopback(self.registry) else "",
             )
-            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             local.session = session
             with self._lock:
                 self._sessions.append(session)

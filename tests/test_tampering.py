@@ -1,4 +1,4 @@
-"""Who may put something else in the place of a file: a plain reading of path_resolution(7) and inode(7) is the oracle."""
+"""Who may put something else in the place of a file: path_resolution(7) and inode(7), read plainly, are the oracle."""
 
 from __future__ import annotations
 

@@ -14,13 +14,16 @@ from dataclasses import dataclass
 from imgscan.image.dockerfile_parser import HEREDOC, WrittenInstruction, json_words, without_flags
 from imgscan.image.dockerfile_words import Lookup, Pattern, expand, expand_whole, joined, literal, matches, merged
 from imgscan.image.history import assignments
-from imgscan.image.image import HistoryStep, Instruction
+from imgscan.image.image import Builder, HistoryStep, Instruction
 
 EXACT, LIKELY, POSSIBLE, NO = 6, 5, 4, 0
 """Equal in all that is recorded; equal but for what nobody can know; nothing speaks against it; something does."""
 
 _DIGEST_SOURCE = re.compile(r"(?:file|dir|multi):[0-9a-f]{16,}\s+(.*)", re.DOTALL)
 _PORT = re.compile(r"(\d+)(?:-(\d+))?(?:/([a-z]+))?", re.IGNORECASE)
+_TELL_SHELLS = (Builder.CLASSIC, Builder.BUILDKIT)
+"""Builders that record the shell of a command, and none where the command is a list."""
+_SHELL_OPTION = re.compile(r"(?i: (?:-[a-z]*c|-command|/c))$")
 _LONG_ENOUGH = 8
 """Characters that a command needs to be known again behind a shell that nobody knows."""
 
@@ -77,12 +80,24 @@ def _run(written: WrittenInstruction, scope: Scope) -> Comparison:
         if not step.recorded:
             return LIKELY if names and step.arguments == names else NO
         text = blank_free(step.arguments)
+        if step.builder in _TELL_SHELLS:
+            if words is not None:
+                return EXACT if blank_free(" ".join((*step.shell, step.arguments))) in texts else NO
+            if not step.shell:
+                return NO
+        if words is not None and json_words(without_flags(step.arguments)) == words:
+            return EXACT
         if text in texts or blank_free(without_flags(step.arguments)) in texts:
             return EXACT
-        behind = any(len(known) >= _LONG_ENOUGH and text.endswith(f" {known}") for known in texts)
+        behind = any(len(known) >= _LONG_ENOUGH and _is_behind_shell(text, known) for known in texts)
         return POSSIBLE if behind else NO
 
     return compare
+
+
+def _is_behind_shell(text: str, command: str) -> bool:
+    """Whether `text` is the command and a shell that the base image has set, which no step tells of."""
+    return text.endswith(f" {command}") and _SHELL_OPTION.search(text[: -len(command) - 1]) is not None
 
 
 def _command_texts(command: str, written: WrittenInstruction) -> list[str]:

@@ -8,7 +8,6 @@ where the Dockerfile is not the image's.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ from imgscan.image.image import Builder, HistoryStep
 
 _GAP = -5
 """For an instruction without a step, and for a step without an instruction: nearly as bad as a match is good."""
-_CELLS = 2_000_000
+_CELLS = 1_000_000
 """Comparisons of one alignment: seconds at most. Real ones have a few thousand."""
 _STEPS = 200
 """Steps before the instructions that are looked at; what lies further back is the base image's."""
@@ -210,13 +209,14 @@ def _trigger(instruction: WrittenInstruction) -> WrittenInstruction:
 
 def _align(written: WrittenDockerfile, number: int, steps: Sequence[HistoryStep]) -> _Alignment | None:
     """The best alignments of a stage with the history; None where there are too many cells to compute."""
-    entries = tuple(_entries(written, number, _builder(steps)))
+    builder = _builder(steps)
+    entries = tuple(_entries(written, number, builder))
     first = max(0, len(steps) - len(entries) - max(_STEPS, len(entries)))
     tail = steps[first:]
     if len(tail) * len(entries) > _CELLS:
         return None
     costs = _Costs(
-        pairs=[[_score(entry, step) for entry in entries] for step in tail],
+        pairs=[[_score(entry, step, builder) for entry in entries] for step in tail],
         steps=[[_alone(step, entry, len(entries)) for entry in range(len(entries) + 1)] for step in tail],
         entries=[_GAP if entry.recorded else 0 for entry in entries],
     )
@@ -243,12 +243,14 @@ def _align(written: WrittenDockerfile, number: int, steps: Sequence[HistoryStep]
 
 
 def _builder(steps: Sequence[HistoryStep]) -> Builder:
-    """Who made the last steps, most of them: base images come from other builders."""
-    builders = Counter(step.instruction.builder for step in steps[-5:] if step.instruction.keyword)
-    return builders.most_common(1)[0][0] if builders else Builder.UNKNOWN
+    """Who made the last step that tells: the base image may be another builder's."""
+    told = (step.instruction.builder for step in reversed(steps) if step.instruction.keyword)
+    return next(told, Builder.UNKNOWN)
 
 
-def _score(entry: _Entry, step: HistoryStep) -> int:
+def _score(entry: _Entry, step: HistoryStep, builder: Builder) -> int:
+    if not entry.recorded and step.instruction.builder is not builder:
+        return NO  # the base image's, by a builder that does record it
     return entry.compare(step.instruction) if may_be(entry.written, step) else NO
 
 
@@ -320,7 +322,7 @@ def _mapping(written: WrittenDockerfile, alignment: _Alignment, steps: Sequence[
         for step in range(first, len(steps))
         if step not in pairs and step not in alignment.unsure and not _is_added_label(step, pairs, steps)
     )
-    off = max(0, len(missing) - room) + len(extra)
+    off = max(len(missing) - room, len(extra))  # an edited instruction is one of each
     name = _stage_name(written, alignment.stage)
     if off > _ALLOWED * (len(matched) + room):
         agree = f"of the {len(entries)} instructions of stage {name}, {len(matched)} are in the image's history"

@@ -45,9 +45,10 @@ lint: $(STAMP) ## ruff (rules and format), mypy --strict
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-docs: $(STAMP) ## docs/rules.md and the compiled rules, from the tables of rules
+docs: $(STAMP) ## docs/rules.md, docs/checks.md and the compiled rules, from the tables of rules
 	$(BIN)/python -m imgscan.secrets.rules.compiled
 	$(BIN)/python -m imgscan.cli.rule_book > docs/rules.md
+	$(BIN)/python -m scripts.checks > docs/checks.md
 
 bench: $(STAMP) ## speed and memory against the targets, as ratios in one run
 	$(BIN)/python -m bench.run $(ARGS)

@@ -168,6 +168,13 @@ KINDS = (
         ("COMPOSER_CACHE_DIR", "COMPOSER_HOME/cache"),
     ),
     CacheKind(
+        "hex-cache",
+        "packages that Mix and rebar3 downloaded",
+        ("~/.hex/packages", "~/.cache/rebar3"),
+        "Build the release in a stage of its own and copy it alone. " + _mounted("/root/.hex"),
+        ("HEX_HOME/packages",),
+    ),
+    CacheKind(
         "nuget-cache",
         "NuGet's packages",
         ("~/.nuget/packages", "~/.local/share/NuGet"),

@@ -34,6 +34,7 @@ PLACES = [
     ("gem-cache", "var/lib/gems/3.1.0/cache/rake-13.0.gem"),
     ("gem-cache", "usr/local/bundle/cache/rack-3.0.gem"),
     ("composer-cache", "root/.composer/cache/files/a.zip"),
+    ("hex-cache", "root/.hex/packages/hexpm/a.tar"),
     ("nuget-cache", "root/.nuget/packages/a/1.0/a.nupkg"),
 ]
 

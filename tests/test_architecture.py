@@ -23,6 +23,7 @@ RANKS = (
         "accounts",
         "base_image",
         "caches",
+        "comparison",
         "context_leftovers",
         "credentials",
         "dependencies",
@@ -43,7 +44,7 @@ RANKS = (
     ("sources", "analyzers", "renderers", "layers"),
     ("judgement", "reduction"),
     ("pipeline",),
-    ("audit", "configuration", "listing", "recovery", "runtime"),
+    ("audit", "comparing", "configuration", "listing", "recovery", "runtime"),
     ("cli",),
     ("__main__",),
 )
@@ -52,6 +53,8 @@ RANKS = (
 PEERS = {
     ("programs", "accounts"),
     ("file_versions", "accounts"),
+    ("comparing", "runtime"),
+    ("comparison", "accounts"),
     ("recovery", "listing"),
     ("ownership", "packages"),
     ("tampering", "accounts"),

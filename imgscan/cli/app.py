@@ -15,6 +15,7 @@ import typer
 from imgscan.cli.audit import audit
 from imgscan.cli.baseline import baseline
 from imgscan.cli.cache import cache_app
+from imgscan.cli.compare import compare
 from imgscan.cli.config import config_app
 from imgscan.cli.container import container
 from imgscan.cli.extract import extract
@@ -52,6 +53,7 @@ app.command(help="Everything known about images: the main job.")(inspect)
 app.command(help="The reconstructed Dockerfile of an image, step by step, with sizes and findings.")(history)
 app.command(help="Every version of every file of an image, and what became of it.")(files)
 app.command(help="The bytes of one file version, also of a deleted one.")(extract)
+app.command(help="Images side by side; of two, what got better and worse.")(compare)
 app.command(help="How containers are run, what that leaves open, and what they wrote since.")(container)
 app.command(help="How to run an image with what it can live with: docker, compose, kubernetes.")(harden)
 app.command(help="Accept what is there now; later runs report only what is new.")(baseline)

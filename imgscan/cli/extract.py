@@ -47,7 +47,7 @@ def extract(
     *,
     layer: LayerNumber = None,
     member: MemberNumber = None,
-    output: Target = None,
+    target: Target = None,
     force: Force = False,
     evidence: Evidence = None,
     platform: options.PlatformText = None,
@@ -58,6 +58,7 @@ def extract(
     verify: options.Verify = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
+    config: options.Config = None,
     version: options.Version = False,
 ) -> int:
     """Recover one version; the exit code: 3 where some of its bytes are not in the layer."""
@@ -66,25 +67,28 @@ def extract(
     from imgscan.cli.opening import Manner, opening  # noqa: PLC0415
     from imgscan.cli.outfile import check_bag, check_target  # noqa: PLC0415
 
-    target = Path(output) if output is not None and output != "-" else None
+    file = Path(target) if target is not None and target != "-" else None
     bag = Path(evidence) if evidence is not None else None
-    if target is not None:
-        check_target(target, force=force)
+    if file is not None:
+        check_target(file, force=force)
     if bag is not None:
         check_bag(bag)
-    manner = Manner(platform, timeout, no_cache, verify, allow_incomplete, False, quiet, verbose, insecure)
+    manner = Manner(
+        platform, timeout, no_cache, verify, allow_incomplete, False, quiet, verbose, insecure,
+        configuration=options.configuration_of(config),
+    )  # fmt: skip
     with ExitStack() as stack:
         with opening(manner) as chosen:
             from imgscan.recovery import recover  # noqa: PLC0415
 
             found = stack.enter_context(recover(image, path, chosen, layer=layer, member=member))
         _check_whole(found, allow_incomplete=allow_incomplete)
-        to_stdout = output == "-" or (target is None and bag is None)
+        to_stdout = target == "-" or (file is None and bag is None)
         if to_stdout and not force:
             _check_terminal(found)
-        _write(found, image, chosen, target, bag, to_stdout=to_stdout, force=force)
+        _write(found, image, chosen, file, bag, to_stdout=to_stdout, force=force)
         if not quiet:
-            _tell(found, [str(place) for place in (target, bag) if place is not None])
+            _tell(found, [str(place) for place in (file, bag) if place is not None])
     return 0
 
 

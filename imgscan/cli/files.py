@@ -64,8 +64,8 @@ def files(
     layer: LayerNumber = None,
     owner: Owner = None,
     digests: Digests = None,
-    format: Formats = None,
-    output: options.Output = None,
+    formats: Formats = None,
+    target: options.Output = None,
     platform: options.PlatformText = None,
     allow_incomplete: options.AllowIncomplete = False,
     strict: options.Strict = False,
@@ -75,6 +75,7 @@ def files(
     verify: options.Verify = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
+    config: options.Config = None,
     version: options.Version = False,
 ) -> int:
     """List the versions that are asked for; the exit code: 3 where the image could not be read completely."""
@@ -83,12 +84,15 @@ def files(
     from imgscan.file_versions import Selection  # noqa: PLC0415
     from imgscan.report.exit_code import ExitCode, lacks_evidence  # noqa: PLC0415
 
-    destinations = parse_destinations(format or [], output, FORMATS)
+    destinations = parse_destinations(formats or [], target, FORMATS)
     for destination in destinations:
         check_writable(destination)
     selection = Selection(tuple(globs or ()), parse_fates(fate or []), layer, owner)
     wanted = digests if digests is not None else any(each.format == "json" for each in destinations)
-    manner = Manner(platform, timeout, no_cache, verify, allow_incomplete, strict, quiet, verbose, insecure)
+    manner = Manner(
+        platform, timeout, no_cache, verify, allow_incomplete, strict, quiet, verbose, insecure,
+        configuration=options.configuration_of(config),
+    )  # fmt: skip
     with opening(manner) as chosen:
         from imgscan.listing import list_files  # noqa: PLC0415
 

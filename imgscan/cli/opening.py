@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from imgscan.cli import terminal
 from imgscan.cli.progress import Progress
 from imgscan.cli.scanning import Wishes, pipeline_options
+from imgscan.configuration.configuration import Configuration
 
 if TYPE_CHECKING:
     from imgscan.pipeline import Options  # type: ignore[import-not-found, unused-ignore]
@@ -29,6 +31,7 @@ class Manner:
     quiet: bool = False
     verbose: bool = False
     insecure: bool = False
+    configuration: Configuration = field(default_factory=Configuration)
 
 
 @contextmanager
@@ -49,8 +52,18 @@ def opening(manner: Manner, depth: str = "members") -> Iterator[Options]:
         verify=manner.verify,
         quiet=manner.quiet,
         verbose=manner.verbose,
+        configuration=manner.configuration,
         insecure=manner.insecure,
     )
+    with with_progress(wishes) as options:
+        yield options
+
+
+@contextmanager
+def with_progress(wishes: Wishes) -> Iterator[Options]:
+    """The options of the library that a command's wishes mean, with progress shown to whoever looks."""
     options = pipeline_options(wishes, os.environ)
-    with Progress(shown=not manner.quiet and terminal.is_terminal(terminal.standard_error())) as progress:
+    # Reading and hashing give the interpreter back many times a block, and wait for it each time (cli/scanning.py).
+    sys.setswitchinterval(0.001)
+    with Progress(shown=not wishes.quiet and terminal.is_terminal(terminal.standard_error())) as progress:
         yield replace(options, progress=progress.advance if progress.shown else None)

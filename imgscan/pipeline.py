@@ -295,7 +295,11 @@ class _Run:
         remote = any(isinstance(blob, RegistryBlob) for blob in openable)
         workers = max(cores(), DOWNLOADS) if remote else cores()
         with ThreadPoolExecutor(max(1, min(len(openable), workers)), "imgscan-layer") as pool:
-            scans.update(zip(openable, pool.map(self._scan_blob, openable), strict=True))
+            try:
+                scans.update(zip(openable, pool.map(self._scan_blob, openable), strict=True))
+            except BaseException:
+                self._registries.close()  # else an interrupt waits until what is coming has come
+                raise
         for blob in blobs:
             if blob not in scans:
                 scans[blob] = missing_layer(blob)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -52,7 +54,8 @@ Misbehaviour = Callable[[Asked, Callable[..., Answer]], Answer | None]
 class Front:
     """`address` is host:port, `asked` what came, in order. Set `rule` to what a test is about."""
 
-    def __init__(self, upstream: str = "") -> None:
+    def __init__(self, upstream: str = "", *, certificate: Path | None = None) -> None:
+        """With a `certificate` (and a key of that name beside it) it speaks TLS."""
         self.asked: list[Asked] = []
         self.rule: Misbehaviour = lambda asked, upstream: None
         self._upstream = upstream
@@ -60,6 +63,11 @@ class Front:
         self._hangs = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
+        if certificate is not None:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self._scheme = "http" if certificate is None else "https"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
     @property
@@ -68,7 +76,7 @@ class Front:
 
     @property
     def origin(self) -> str:
-        return f"http://{self.address}"
+        return f"{self._scheme}://{self.address}"
 
     def paths(self, method: str = "GET") -> list[str]:
         return [asked.path for asked in self.asked if asked.method == method]
@@ -115,6 +123,7 @@ class Front:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def _serve(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -49,8 +49,14 @@ def needed(program: str, package: str) -> str:
 
 
 @contextmanager
-def registry_process(directory: Path, *, login: bool = False, tls: bool = False) -> Iterator[RegistryProcess]:
-    """A registry that keeps its blobs in `directory`; with `login` it wants USER and PASSWORD."""
+def registry_process(
+    directory: Path, *, login: bool = False, tls: bool = False, client_certificates: bool = False
+) -> Iterator[RegistryProcess]:
+    """A registry that keeps its blobs in `directory`; with `login` it wants USER and PASSWORD.
+
+    With `client_certificates` (and `tls`) it speaks to those alone who have one of its own authority's:
+    `server.crt` is one.
+    """
     program = needed("docker-registry", "docker-registry")
     directory.mkdir(parents=True, exist_ok=True)
     lines = [
@@ -65,6 +71,8 @@ def registry_process(directory: Path, *, login: bool = False, tls: bool = False)
     if tls:
         authority = make_certificates(directory)
         pair = f"certificate: {directory}/server.crt, key: {directory}/server.key"
+        if client_certificates:
+            pair += f", clientcas: [{directory}/ca.crt]"
         lines.append(f"http: {{addr: '127.0.0.1:0', tls: {{{pair}}}}}")
     else:
         lines.append("http: {addr: '127.0.0.1:0'}")

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from imgscan.errors import Effect, ImageNotFound, InvalidImage, Problem, SourceError
 from imgscan.image.image import Attestation, Descriptor
 from imgscan.image.oci import BadDocument, Manifest, parse_json
+from imgscan.sources.entries import looks_like_json
 from imgscan.sources.registry.client import RegistryClient
+from imgscan.sources.registry.entries import is_layer
 
 MAX_ATTACHED = 100
 """Manifests attached to one image that are read."""
@@ -65,12 +67,23 @@ def _statements(
     for layer in manifest.layers:
         if any(word in f"{layer.media_type} {manifest.artifact_type}" for word in _SIGNATURES):
             continue
+        if layer.media_type and is_layer(layer.media_type):
+            problems.append(_opaque(layer, kind))
+            continue
         try:
             statement = client.document(repository, layer)
         except SourceError as error:
             problems.append(Problem("missing-attestation", error.message, Effect.OPAQUE))
             continue
-        yield _attestation(statement, layer, kind)
+        if looks_like_json(statement):
+            yield _attestation(statement, layer, kind)
+        else:
+            problems.append(_opaque(layer, kind))
+
+
+def _opaque(layer: Descriptor, kind: str) -> Problem:
+    message = f"{layer.digest}, attached to the image, is {layer.media_type or kind or 'something'} and no JSON"
+    return Problem("opaque-attestation", message, Effect.OPAQUE)
 
 
 def _attestation(statement: bytes, layer: Descriptor, kind: str) -> Attestation:

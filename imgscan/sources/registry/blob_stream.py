@@ -26,6 +26,10 @@ class Body(Protocol):
         """What has come, up to `size` bytes; b"" at the end. SourceUnavailable where it breaks off."""
         ...
 
+    def stop(self) -> None:
+        """Have a `read` that waits in another thread return or raise soon."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -83,6 +87,13 @@ class BlobStream:
                 # Where a second attempt is refused without reason, why there had to be one tells more.
                 self._end(self._break or error if type(error) is SourceError else error)
         return b""
+
+    def stop(self) -> None:
+        """End the stream for a thread that reads it, as whoever waits for that thread was interrupted."""
+        self._ended = True
+        body = self._body
+        if body is not None:
+            body.stop()
 
     def close(self) -> None:
         self._ended = True

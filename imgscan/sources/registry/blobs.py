@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from threading import Lock
+from weakref import WeakSet
 
 from imgscan.image.blob import RegistryBlob
 from imgscan.sources.registry.access import Access
@@ -28,14 +29,25 @@ class RegistryBlobs:
         self._environment = environment
         self._before_request = before_request
         self._clients: dict[tuple[str, bool], RegistryClient] = {}
+        self._streams: WeakSet[BlobStream] = WeakSet()
+        self._closed = False
         self._lock = Lock()
 
     def open(self, blob: RegistryBlob) -> BlobStream:
         """The blob while it downloads; close it, and see its `failure` when it has ended. SourceError."""
-        return self._client(blob).blob(blob.repository, blob.digest, blob.size)
+        stream = self._client(blob).blob(blob.repository, blob.digest, blob.size)
+        with self._lock:
+            self._streams.add(stream)
+            if self._closed:
+                stream.stop()
+        return stream
 
     def close(self) -> None:
+        """End all streams, also those that another thread reads, and all connections."""
         with self._lock:
+            self._closed = True
+            for stream in self._streams:
+                stream.stop()
             for client in self._clients.values():
                 client.close()
             self._clients.clear()

@@ -16,6 +16,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -300,6 +301,12 @@ class _Rest:
                 return b""
             self._skip -= len(data)
         return self._read(size)
+
+    def stop(self) -> None:
+        shutdown = getattr(self._response.raw, "shutdown", None)  # urllib3 since 2.3
+        if shutdown is not None:
+            with suppress(OSError, ValueError, RuntimeError):  # it may have ended by itself
+                shutdown()
 
     def close(self) -> None:
         self._response.close()

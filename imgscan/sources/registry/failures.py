@@ -13,6 +13,10 @@ class TlsFailed(SourceUnavailable):
     """The registry's certificate is not to be trusted, or it speaks no TLS."""
 
 
+class NotTrusted(TlsFailed):
+    """It speaks TLS, and what it says is not to be trusted: that is no reason to ask in clear."""
+
+
 class RateLimited(SourceUnavailable):
     """The registry wants fewer requests than we had patience for."""
 

@@ -15,7 +15,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from imgscan import __version__
 from imgscan.errors import SourceUnavailable
 from imgscan.sources.registry.access import Certificates
-from imgscan.sources.registry.failures import TlsFailed
+from imgscan.sources.registry.failures import NotTrusted
 
 MAX_REDIRECTS = 10
 
@@ -60,7 +60,7 @@ class RegistrySession(requests.Session):
         """Before a redirect is followed: a login stays with its host, and is not replaced by one from ~/.netrc."""
         before, after = str(response.request.url), str(prepared_request.url)
         if urlsplit(before).scheme == "https" and urlsplit(after).scheme == "http" and self._verify is not False:
-            raise TlsFailed(
+            raise NotTrusted(
                 f"{urlsplit(before).netloc} redirects to plain HTTP at {urlsplit(after).netloc}",
                 tip="that is allowed with --insecure alone",
             )

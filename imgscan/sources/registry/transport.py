@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from imgscan.errors import SourceError, SourceUnavailable
 from imgscan.sources.engine_answers import plain
 from imgscan.sources.registry.access import Access, authority_file, certificates_for
-from imgscan.sources.registry.failures import TlsFailed, WrongBytes
+from imgscan.sources.registry.failures import NotTrusted, TlsFailed, WrongBytes
 from imgscan.sources.registry.reference import address, host_of, is_loopback
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ LONGEST_PAUSE = 60.0
 """Seconds; a registry that wants us to wait longer is not waited for."""
 _FIRST_PAUSE = 0.5
 _AGAIN = frozenset({429, 500, 502, 503, 504})
+_BAD_REQUEST = 400
 READ_BYTES = 1 << 20
 
 Pause = Callable[[float], None]
@@ -82,13 +83,15 @@ class Transport:
         if known:
             return known
         secure, bare = (f"{scheme}://{address(self.registry)}" for scheme in ("https", "http"))
+        origin = secure
         try:
             self._probe(secure)
-            origin = secure
         except NotTrusted:
             raise
-        except SourceUnavailable:
-            self._probe(bare)
+        except SourceUnavailable as error:
+            # 400 is what a server of TLS has for a request in clear (Go's net/http, nginx).
+            if self._probe(bare) == _BAD_REQUEST:
+                raise error from None
             origin = bare
         with self._lock:
             self._origin = origin
@@ -142,8 +145,9 @@ class Transport:
             self._pause(wait if wait is not None else _FIRST_PAUSE * 2 ** (attempt - 1))
         raise AssertionError  # the last attempt returns or raises
 
-    def _probe(self, origin: str) -> None:
-        self._send("GET", f"{origin}/v2/", {}, None).close()
+    def _probe(self, origin: str) -> int:
+        with self._send("GET", f"{origin}/v2/", {}, None) as response:
+            return response.status_code
 
     def _send(
         self, method: str, url: str, headers: Mapping[str, str], auth: str | None, form: Mapping[str, str] | None = None
@@ -156,7 +160,12 @@ class Transport:
         session = self._session()
         try:
             return session.ask(
-                method, url, headers=headers, auth=auth, form=form, timeout=(CONNECT_SECONDS, self._silence)
+                method,
+                url,
+                headers=headers,
+                auth=auth,
+                form=form,
+                timeout=(min(CONNECT_SECONDS, self._silence), self._silence),
             )
         except requests.exceptions.TooManyRedirects as error:
             raise SourceError(f"{_where(url)} redirects without end") from error
@@ -176,6 +185,11 @@ class Transport:
         for cause in causes:
             if isinstance(cause, ssl.SSLError):
                 why = plain(cause.reason or str(cause))
+                if "CERTIFICATE_REQUIRED" in why:
+                    return NotTrusted(
+                        f"{host} wants a client certificate",
+                        tip="put it into /etc/docker/certs.d/HOST: NAME.cert and NAME.key",
+                    )
                 return TlsFailed(
                     f"{host} does not speak TLS as it should: {why}", tip="plain HTTP is asked for with --insecure"
                 )
@@ -215,10 +229,6 @@ class Transport:
 
 class NoSuchHost(SourceUnavailable):
     """Nobody is there: asking again does not help."""
-
-
-class NotTrusted(TlsFailed):
-    """A certificate that is not to be trusted."""
 
 
 class Silent(SourceUnavailable):

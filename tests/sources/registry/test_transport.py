@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from imgscan.errors import AccessDenied, SourceError, SourceUnavailable
+from imgscan.image.blob import RegistryBlob
+from imgscan.sources.registry.blobs import RegistryBlobs
 from imgscan.sources.registry.failures import NotOffered, RateLimited, TlsFailed
 from tests.image_builder import image, layer, sha256
 from tests.registries.front import Answer, Front
@@ -367,3 +370,68 @@ def test_plain_http_is_asked_on_this_machine_alone(nowhere, clients, monkeypatch
         list(clients(nowhere.address).tags("a"))
     assert len(nowhere.asked) == before
     assert list(clients(nowhere.address, insecure=True).tags("a")) == ["1"]
+
+
+def test_a_client_certificate_in_certs_d_is_shown(clients, tmp_path):
+    with registry_process(tmp_path / "registry", tls=True, client_certificates=True) as one:
+        place = tmp_path / "settings" / "docker" / "certs.d" / one.address
+        place.mkdir(parents=True)
+        (place / "ca.crt").write_bytes(one.authority.read_bytes())
+        settings = {"XDG_CONFIG_HOME": str(tmp_path / "settings")}
+        with pytest.raises(SourceUnavailable, match=r"TLS|certificate"):
+            list(clients(one.address, **settings).repositories())
+        for name, kept in (("server.crt", "client.cert"), ("server.key", "client.key")):
+            (place / kept).write_bytes((one.authority.parent / name).read_bytes())
+        assert list(clients(one.address, **settings).repositories()) == []
+
+
+def test_a_redirect_out_of_tls_is_refused(tls_registry, store, clients):
+    with Front(certificate=tls_registry.authority.parent / "server.crt") as front:
+        front.rule = lambda asked, upstream: Answer(307, {"Location": f"{store.origin}/x"})
+        client = clients(front.address, SSL_CERT_FILE=str(tls_registry.authority))
+        with pytest.raises(TlsFailed, match="plain HTTP"):
+            client.blob("tls/app", LAYER)
+        assert not store.asked
+        with clients(front.address, insecure=True).blob("tls/app", LAYER) as stream:
+            assert stream.read(1)
+
+
+# -- proxies
+
+
+def test_what_is_on_this_machine_is_asked_without_a_proxy(nowhere, clients, monkeypatch):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    nowhere.rule = lambda asked, upstream: Answer(body=TAGS)
+    assert list(clients(nowhere.address).tags("a")) == ["1"]
+
+
+def test_other_registries_are_asked_through_the_proxy_that_the_environment_names(nowhere, clients, monkeypatch):
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, nowhere.origin)
+    nowhere.rule = lambda asked, upstream: Answer(body=TAGS)
+    assert list(clients("registry.invalid:5000", insecure=True).tags("a")) == ["1"]
+    assert "http://registry.invalid:5000/v2/a/tags/list?n=1000" in nowhere.paths()
+
+
+# -- interrupted
+
+
+def test_a_stream_that_another_thread_reads_ends_when_all_are_closed(nowhere):
+    nowhere.rule = lambda asked, upstream: Answer(body=b"x" * 1000).silent(10) if "/blobs/" in asked.path else Answer()
+    blobs = RegistryBlobs()
+    stream = blobs.open(RegistryBlob(nowhere.address, "a/b", LAYER, 1000))
+    read = []
+
+    def take():
+        while data := stream.read(100):
+            read.append(data)
+
+    reader = threading.Thread(target=take, daemon=True)
+    reader.start()
+    blobs.close()
+    reader.join(20)
+    assert not reader.is_alive()
+    stream.close()

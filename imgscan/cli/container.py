@@ -49,6 +49,7 @@ def container(
     no_cache: options.NoCache = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
+    config: options.Config = None,
     version: options.Version = False,
 ) -> int:
     """Inspect containers and write each document where it belongs; the exit code."""

@@ -31,6 +31,7 @@ def harden(
     verify: options.Verify = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
+    config: options.Config = None,
     version: options.Version = False,
 ) -> int:
     """Derive the flags and write them; the exit code: 3 where the image could not be read completely."""

@@ -14,9 +14,11 @@ def defaults_for(configuration: Configuration, options: Mapping[str, tuple[bool,
     `options` tells of each whether it is repeatable, and its own default.
     """
     defaults: dict[str, object] = {}
+    # Formats and files of reports: a command that writes one document of its own means something else by them.
+    reports = options.get("format", (False, None))[0]
     for item in configuration.settings:
         name = item.setting.parameter
-        if name not in options or not item.given:
+        if name not in options or not item.given or (name in ("format", "output") and not reports):
             continue
         repeatable, default = options[name]
         if name == "fail_on" and default == "none":

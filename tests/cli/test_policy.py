@@ -151,6 +151,18 @@ def test_config_show_has_no_key(here, monkeypatch):
     assert "not to be shown" not in json.dumps(as_document(configure(here, environment), environment))
 
 
+def test_formats_of_reports_are_none_of_other_documents(run, here, monkeypatch):
+    monkeypatch.setenv("IMGSCAN_FORMAT", "json=report.json,markdown=report.md")
+    monkeypatch.setenv("IMGSCAN_OUTPUT", "other.json")
+    assert run("baseline", "app.tar").code == 0
+    assert run("config", "show").code == 0
+    assert not (here / "other.json").exists()
+    monkeypatch.delenv("IMGSCAN_OUTPUT")
+    assert run("inspect", "app.tar").code == 1
+    assert json.loads((here / "report.json").read_text())["reports"]
+    assert (here / "report.md").exists()
+
+
 # --- requirements
 
 

@@ -31,7 +31,8 @@ from imgscan.report import Family, Finding, FindingFate, Location, LocationKind,
 
 Row = tuple[str | int | None, ...]
 
-_ASK_FOR_PASSWORDS = ("su", "login", "sshd", "dropbear", "in.telnetd", "telnetd", "vsftpd", "proftpd")
+_CHANGE_USER = ("su", "login")
+_LET_IN = ("sshd", "dropbear", "in.telnetd", "telnetd", "vsftpd", "proftpd")
 _SSH_SERVERS = ("sshd", "dropbear")
 _DIRECTORIES = ("usr/sbin", "sbin", "usr/bin", "bin", "usr/local/sbin", "usr/local/bin", "usr/lib/openssh")
 _FIRST_USER = 1000
@@ -124,7 +125,8 @@ def _empty_passwords(evidence: Evidence, users: _Table) -> Iterator[_Told]:
     states: dict[str, Row] = {}
     for row in shadow.rows:
         states.setdefault(str(row[1]), row)
-    severity = Severity.HIGH if _has(evidence, _ASK_FOR_PASSWORDS) else Severity.MEDIUM
+    usable = _has(evidence, _LET_IN) or _has(evidence, _CHANGE_USER, setuid=True)
+    severity = Severity.HIGH if usable else Severity.MEDIUM
     for row in _distinct(users.rows):
         name = str(row[1])
         if not isinstance(row[2], int) or name[0] in "+-":
@@ -132,7 +134,7 @@ def _empty_passwords(evidence: Evidence, users: _Table) -> Iterator[_Told]:
         hashed = states.get(name)
         message = f"{_quoted(name)} ({_uid(row)}) has an empty password"
         if severity is not Severity.HIGH:
-            message += "; nothing in the image asks for passwords"
+            message += "; nothing in the image lets anybody in by it"
         if row[6] == "empty":
             yield users.tell(EMPTY_PASSWORD, row, message, severity)
         elif row[6] == "shadow" and hashed is not None and hashed[2] == "empty":
@@ -286,14 +288,27 @@ def _distinct(rows: Iterable[Row]) -> list[Row]:
     return list(first.values())
 
 
-def _has(evidence: Evidence, programs: tuple[str, ...]) -> bool:
-    """Whether one of the programs is in PATH or a usual directory."""
+def _has(evidence: Evidence, programs: tuple[str, ...], *, setuid: bool = False) -> bool:
+    """Whether one of the programs is in PATH or a usual directory; with `setuid`, as one that becomes root.
+
+    Names of busybox count there alone: it has all of them, and nobody starts its servers.
+    """
     overlay = evidence.overlay
-    return any(
-        find_program(overlay, evidence.image.config, program) is not None
-        or any(overlay.resolve(f"{directory}/{program}") is not None for directory in _DIRECTORIES)
-        for program in programs
-    )
+    busybox = overlay.resolve("bin/busybox")
+    for program in programs:
+        found = find_program(overlay, evidence.image.config, program)
+        versions = [found[1]] if found is not None else []
+        versions += [one for each in _DIRECTORIES if (one := overlay.resolve(f"{each}/{program}")) is not None]
+        for version in versions:
+            if setuid and version.member.mode & 0o4000 and version.member.uid == 0:
+                return True
+            if not setuid and (busybox is None or _content(version) != _content(busybox)):
+                return True
+    return False
+
+
+def _content(version: FileVersion) -> tuple[int, int]:
+    return version.layer, version.member.index
 
 
 def _uid(row: Row) -> str:

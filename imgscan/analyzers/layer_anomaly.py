@@ -69,17 +69,17 @@ class LayerAnomalyAnalyzer:
 
 
 def _of_image(evidence: Evidence) -> Iterator[Finding]:
-    """One finding for each code, however many layers it concerns."""
-    kinds: dict[str, list[Problem]] = {}
+    """One finding for each rule, however many layers and claims it concerns: the problems name them all."""
+    kinds: dict[Rule, list[Problem]] = {}
     for problem in evidence.image.problems:
-        if problem.code in BY_IMAGE:
-            kinds.setdefault(problem.code, []).append(problem)
-    for code, problems in kinds.items():
-        if code == "history-mismatch" and not evidence.image.config.history:
+        if problem.code == "history-mismatch" and not evidence.image.config.history:
             continue  # the specification lets a config have none
+        if problem.code in BY_IMAGE:
+            kinds.setdefault(BY_IMAGE[problem.code], []).append(problem)
+    for rule, problems in kinds.items():
         more = f"; {len(problems) - 1:,} more of these" if len(problems) > 1 else ""
-        rule = BY_IMAGE[code]
-        yield _finding(rule, Location(LocationKind.IMAGE, name=code), f"{problems[0].message}{more}", rule.severity)
+        place = Location(LocationKind.IMAGE, name=problems[0].code)
+        yield _finding(rule, place, f"{problems[0].message}{more}", rule.severity)
 
 
 def _of_layers(evidence: Evidence) -> Iterator[Finding]:
@@ -202,7 +202,7 @@ def _hinted(table: MemberTable) -> set[int]:
     Names lie in one buffer without separators, so each is looked at again by itself.
     """
     names, ends = table.names, table.name_ends
-    found = set()
+    found: set[int] = set()
     if names.translate(None, _USUAL):
         found.update(bisect_right(ends, hit.start()) for hit in _CONTROLS.finditer(names))
     for hint in _HINTS:

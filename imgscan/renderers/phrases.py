@@ -34,13 +34,18 @@ VALUE_LIMIT = 120
 
 
 def place(location: Location) -> str:
-    """`app/.env:3`, `ENV API_KEY`, `history step 7`; for an archive's member `app/a.jar > application.yml:3`."""
+    """`app/.env:3`, `ENV API_KEY`, `history step 7`; for an archive's member `app/a.jar > application.yml:3`.
+
+    For an account `etc/passwd (toor)`.
+    """
     kind = location.kind
     if kind is LocationKind.FILE:
         path = path_text(location.path or "")
         inner = f" > {path_text(location.inner_path)}" if location.inner_path else ""
         line = f":{location.line}" if location.line else ""
-        return f"{path}{inner}{line}"
+        # Accounts share a file; elsewhere the name is the path's own.
+        name = f" ({_value(location.name)})" if location.name and path.startswith("etc/") else ""
+        return f"{path}{inner}{line}{name}"
     if kind is LocationKind.HISTORY:
         name = f", {_value(location.name)}" if location.name else ""
         return f"history step {location.history}{name}"

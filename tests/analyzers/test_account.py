@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from imgscan.analyzers.account import AccountAnalyzer
 from imgscan.report import Finding, Severity
 from tests.analyzers.evidence import evidence_of
-from tests.image_builder import BuiltImage, executable, image, layer, symlink
+from tests.image_builder import BuiltImage, executable, hardlink, image, layer, symlink
 
 ROOT = "root:x:0:0:root:/root:/bin/bash\n"
 # As the distributions ship them, shortened to the lines that are odd.
@@ -52,17 +52,18 @@ def test_what_distributions_ship_is_no_finding(files):
     assert told(files) == []
 
 
-def test_an_empty_password_is_told_in_either_file_and_is_worse_where_something_asks():
+def test_an_empty_password_is_told_in_either_file_and_is_worse_where_something_lets_in_by_it():
     passwd = {"etc/passwd": ROOT + "app::1000:1000::/:/bin/sh\n"}
     assert told(passwd) == [("empty-password", Severity.MEDIUM)]
-    assert told({**passwd, "bin/su": executable()}) == [("empty-password", Severity.HIGH)]
-    shadow = {
-        "etc/passwd": ROOT,
-        "etc/shadow": "root:::0:::::\n",
-        "bin/busybox": executable(),
-        "bin/su": symlink("busybox"),
-    }
-    assert told(shadow) == [("empty-password", Severity.HIGH)]
+    assert told({**passwd, "bin/su": executable(mode=0o4755)}) == [("empty-password", Severity.HIGH)]
+    assert told({**passwd, "bin/su": executable()}) == [("empty-password", Severity.MEDIUM)]  # su cannot become root
+    assert told({**passwd, "usr/sbin/sshd": executable()}) == [("empty-password", Severity.HIGH)]
+    shadow = {"etc/passwd": ROOT, "etc/shadow": "root:::0:::::\n", "bin/busybox": executable()}
+    assert told({**shadow, "bin/su": symlink("busybox")}) == [("empty-password", Severity.MEDIUM)]
+    assert told({**shadow, "usr/sbin/telnetd": hardlink("bin/busybox")}) == [("empty-password", Severity.MEDIUM)]
+    assert told({**shadow, "bin/su": symlink("bbsuid"), "bin/bbsuid": executable(mode=0o4111)}) == [
+        ("empty-password", Severity.HIGH)
+    ]
     # Without an x in passwd nobody looks into shadow; an account that is not in passwd is none.
     assert told({"etc/passwd": "root:*:0:0::/:\n", "etc/shadow": "root:::::::\nold:::::::\n"}) == []
 

@@ -12,7 +12,7 @@ EMPTY_PASSWORD = Rule(
         "The password of this account is empty, in /etc/passwd or /etc/shadow: su, login and the like let everybody in "
         "without asking. As root it is a way from any user of the container to root. Severity: high where the image "
         "has what lets in by passwords (a setuid su or login, an SSH, FTP or telnet server), else medium. "
-        "Hashes of passwords are secrets: they are told as file-secret/password-hash, with their scheme and whether it is weak."
+        "Hashes of passwords are secrets, told as file-secret/password-hash with their scheme and whether it is weak."
     ),
     remediation="Lock the account (passwd -l NAME, or a * in the second field of /etc/shadow), or delete it.",
 )

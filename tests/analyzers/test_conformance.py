@@ -14,14 +14,15 @@ from imgscan.layers.extractors import EXTRACTORS
 from imgscan.overlay import Overlay
 from imgscan.report import LocationKind, Severity
 from tests.analyzers.evidence import evidence_of
-from tests.image_builder import executable, hardlink, image, layer, step, symlink
+from tests.image_builder import directory, executable, file, hardlink, image, layer, step, symlink
 
 EVERY = pytest.mark.parametrize("analyzer", ANALYZERS, ids=lambda analyzer: type(analyzer).__name__)
 
 PATHS = [
     *("usr/bin/gcc", "usr/bin/cc", "bin/busybox", "bin/wget", "bin", "usr/bin", "usr/bin/.wh.gcc"),
     *("etc/passwd", "etc/group", "etc", "etc/.wh..wh..opq", "var/lib/dpkg/status", "entrypoint.sh"),
-    *("root/.ssh/id_rsa", "root/.ssh/.wh.id_rsa", "app/.env", "app/.git/HEAD"),
+    *("root/.ssh/id_rsa", "root/.ssh/.wh.id_rsa", "app/.env", "app/.git/HEAD", "root/.ssh/authorized_keys"),
+    *("etc/shadow", "etc/sudoers.d/a", "etc/cron.d/a", "usr/local/bin", "../x", "a/...", "tmp"),
 ]
 VALUES = st.sampled_from(
     [
@@ -33,7 +34,8 @@ VALUES = st.sampled_from(
             "ref: x\n",
             b"\xff\xed\xa0\xbd",
         ),
-        *(executable(), executable(mode=0o700), hardlink("usr/bin/gcc")),
+        *(executable(), executable(mode=0o700), executable(mode=0o6777), hardlink("usr/bin/gcc")),
+        *(directory(0o777), directory(0o1777), file(kind="block"), "a ALL=(ALL) NOPASSWD: ALL\n", "a::0:0::/:"),
         *(symlink("/usr/bin/cc"), symlink("gcc"), symlink("../../../etc/passwd")),
     ]
 )

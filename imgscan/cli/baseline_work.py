@@ -56,7 +56,7 @@ def run(request: Request, wishes: Wishes) -> ExitCode:
     check_writable(destination)
     old = _old(path)
     own = os.environ.get("IMGSCAN_KEY", "").encode("utf-8", "surrogateescape") or None
-    if not old.comparable(own):
+    if not old.comparable(old.key(own)):
         raise UsageError(
             f"{path} was made with another IMGSCAN_KEY", tip="set that key, or remove the file and accept all anew"
         )

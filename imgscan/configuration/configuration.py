@@ -72,10 +72,10 @@ def configure(working_directory: Path, environment: Mapping[str, str], chosen: s
     if path is None:
         return _with_variables(Configuration(), environment)
     loaded = documents.load(path, working_directory)
-    return _with_variables(_of_document(loaded), environment)
+    return _with_variables(_of_document(loaded, working_directory), environment)
 
 
-def _of_document(document: Document) -> Configuration:
+def _of_document(document: Document, working_directory: Path) -> Configuration:
     _check_keys(document)
     settings = []
     for setting in SETTINGS:
@@ -84,7 +84,7 @@ def _of_document(document: Document) -> Configuration:
             continue
         place = document.place(setting.key)
         value = read(setting, document.table[setting.key], f"{place}: {setting.key}")
-        settings.append(InForce(setting, _from(document.path.parent, setting, value), place))
+        settings.append(InForce(setting, _from(document.path.parent, working_directory, setting, value), place))
     raw = document.table.get("ignore", [])
     if not isinstance(raw, list):
         raise UsageError(f"{document.place('ignore')}: ignore is no list of tables", tip="write [[ignore]]")
@@ -118,12 +118,17 @@ def _unknown(place: str, key: str, valid: Iterable[str]) -> None:
     raise UsageError(f"{place}: there is no key {key!r}", tip=tip)
 
 
-def _from(directory: Path, setting: Setting, value: Value) -> Value:
-    """Files that a file names are looked for beside it."""
+def _from(directory: Path, working_directory: Path, setting: Setting, value: Value) -> Value:
+    """Files that a file names are looked for beside it; below the working directory they are called from there."""
+
+    def beside(name: str) -> str:
+        path = directory / name
+        return str(path.relative_to(working_directory) if path.is_relative_to(working_directory) else path)
+
     if setting.kind is Kind.PATH and isinstance(value, str):
-        return str(directory / value)
+        return beside(value)
     if setting.kind is Kind.PATHS and isinstance(value, tuple):
-        return tuple(str(directory / str(part)) for part in value)
+        return tuple(beside(str(part)) for part in value)
     return value
 
 

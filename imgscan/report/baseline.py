@@ -85,9 +85,11 @@ class Baseline:
         """What a run with this baseline keys its ids with; `own` is the user's key."""
         return bytes.fromhex(self.salt) if self.salt else own
 
-    def comparable(self, own: bytes | None) -> bool:
-        """Whether values can be compared under the user's key."""
-        return bool(self.salt) or (own is not None and key_check(own) == self.key_check)
+    def comparable(self, key: bytes | None) -> bool:
+        """Whether values can be compared in a run that keys its ids with `key`."""
+        if self.salt:
+            return key == bytes.fromhex(self.salt)
+        return key is not None and key_check(key) == self.key_check
 
 
 def key_check(key: bytes) -> str:

@@ -49,7 +49,7 @@ def reweighed(findings: Iterable[Finding], policy: Policy) -> list[Finding]:
 def gate(findings: Sequence[Finding], policy: Policy, key: bytes | None = None) -> Gated:
     """Sort findings into those that count and those set aside: for want of confidence, by an ignore, by the baseline.
 
-    They are the report's: numbered, redacted, with the ids of their secrets, in report order. `key` is the user's own.
+    They are the report's: numbered, redacted, with the ids of their secrets, in report order. `key` keys those ids.
     """
     suppressed: list[Suppressed] = []
     least = _CONFIDENCES[policy.min_confidence]
@@ -123,8 +123,8 @@ def _expired(ignore: Ignore) -> Problem:
 def _no_key(name: str) -> Problem:
     return Problem(
         "baseline-key",
-        f"{name} was made with an IMGSCAN_KEY that this run does not have: another secret at an accepted place is not "
-        "told from the accepted one",
+        f"{name or 'the baseline'} was made with a key that this run does not use (IMGSCAN_KEY): another secret at an "
+        "accepted place is not told from the accepted one",
     )
 
 

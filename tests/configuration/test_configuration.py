@@ -87,8 +87,16 @@ def test_everything_that_can_be_said_reaches_the_policy(tmp_path):
     first, second = policy.ignores
     assert (first.until, first.place) == (date(2030, 12, 31), "imgscan.toml:28")
     assert (second.origin, second.reason) == (Origin.BASE, "the distribution's")
-    assert configuration.value("baseline") == str(tmp_path / "accepted.json")
-    assert configuration.value("rules") == (str(tmp_path / "rules/own.toml"),)
+    assert configuration.value("baseline") == "accepted.json"
+    assert configuration.value("rules") == ("rules/own.toml",)
+
+
+def test_files_are_looked_for_beside_the_file_that_names_them(tmp_path):
+    (tmp_path / "imgscan.toml").write_text('baseline = "a.json"\nrules = ["/abs/r.toml", "r.toml"]\n')
+    (tmp_path / "below").mkdir()
+    configuration = configure(tmp_path / "below", {})
+    assert configuration.value("baseline") == str(tmp_path / "a.json")
+    assert configuration.value("rules") == ("/abs/r.toml", str(tmp_path / "r.toml"))
 
 
 def test_a_flag_is_stronger_than_a_variable_that_than_the_file_that_than_the_default(tmp_path):

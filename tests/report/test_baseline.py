@@ -119,6 +119,9 @@ def test_without_the_key_places_alone_are_compared_and_that_is_told():
         gated = gate([secret("new")], Policy(baseline=mine), key)
         assert len(gated.open) == new
         assert [problem.code for problem in gated.problems] == ([] if new else ["baseline-key"])
+    salted = Baseline(entries, salt="abcd")
+    assert gate([secret("new")], Policy(baseline=salted), salted.key(b"mine")).open
+    assert not gate([secret("new")], Policy(baseline=salted), b"mine").open
 
 
 def test_audits_and_notes_stay_when_a_baseline_is_updated():
@@ -126,7 +129,7 @@ def test_audits_and_notes_stay_when_a_baseline_is_updated():
     update = updated(Baseline((entry,), "ab"), [[secret("x", line=7, layer=3), tool("gcc")]], prune=True)
     assert entry in update.baseline.entries
     assert [added.rule for added in update.added] == ["build-tool/compiler"]
-    (item,) = gate([secret("x")], Policy(baseline=update.baseline)).suppressed
+    (item,) = gate([secret("x")], Policy(baseline=update.baseline), b"\xab").suppressed
     assert (item.reason, item.justification, item.baseline_state) == ("baseline", "a test's", "unchanged")
     assert "false positive" in item.by
 

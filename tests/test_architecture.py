@@ -92,6 +92,7 @@ SIBLINGS = {
     },
     "renderers": {
         "audit_csv",
+        "audit_html",
         "audit_json",
         "audit_sarif",
         "audit_table",
@@ -99,6 +100,7 @@ SIBLINGS = {
         "gitlab",
         "gitlab_secrets",
         "history",
+        "html",
         "json",
         "junit",
         "markdown",
@@ -149,6 +151,7 @@ DOORWAYS = {
     },
     "xxhash": {"tar/walker.py"},
     "yaml": {"secrets/formats/yaml_text.py"},
+    "jinja2": {"renderers/pages.py"},
     "tomlkit": {"configuration/writing.py"},
 }
 """Where each third-party package may be imported; a folder means all of it."""

@@ -31,6 +31,7 @@ RENDERERS: tuple[tuple[str, str], ...] = (
     ("gitlab", "imgscan.renderers.gitlab"),
     ("gitlab-secrets", "imgscan.renderers.gitlab_secrets"),
     ("csv", "imgscan.renderers.csv"),
+    ("html", "imgscan.renderers.html"),
 )
 """(format, module that has it): modules, because a format's libraries are loaded only when it is asked for."""
 

@@ -21,8 +21,8 @@ EXACT, LIKELY, POSSIBLE, NO = 6, 5, 4, 0
 
 _DIGEST_SOURCE = re.compile(r"(?:file|dir|multi):[0-9a-f]{16,}\s+(.*)", re.DOTALL)
 _PORT = re.compile(r"(\d+)(?:-(\d+))?(?:/([a-z]+))?", re.IGNORECASE)
-_TELL_SHELLS = (Builder.CLASSIC, Builder.BUILDKIT)
-"""Builders that record the shell of a command, and none where the command is a list."""
+_EXACT_BUILDERS = (Builder.CLASSIC, Builder.BUILDKIT)
+"""Those that record the shell of a command and none where the command is a list, and a COPY's target as it is."""
 _SHELL_OPTION = re.compile(r"(?i: (?:-[a-z]*c|-command|/c))$")
 _LONG_ENOUGH = 8
 """Characters that a command needs to be known again behind a shell that nobody knows."""
@@ -80,7 +80,7 @@ def _run(written: WrittenInstruction, scope: Scope) -> Comparison:
         if not step.recorded:
             return LIKELY if names and step.arguments == names else NO
         text = blank_free(step.arguments)
-        if step.builder in _TELL_SHELLS:
+        if step.builder in _EXACT_BUILDERS:
             if words is not None:
                 return EXACT if blank_free(" ".join((*step.shell, step.arguments))) in texts else NO
             if not step.shell:
@@ -118,20 +118,23 @@ def _copy(written: WrittenInstruction, scope: Scope) -> Comparison:
     else:
         sure, likely = scope.words(text)
 
+    written_so = blank_free(text)
+
     def compare(step: Instruction) -> int:
         found = without_flags(step.arguments)
         decoded = json_words(found)
         found = blank_free(" ".join(decoded) if decoded is not None else found)
         of_digest = _DIGEST_SOURCE.fullmatch(found)
         if of_digest is not None:
-            return min(_target(sure, likely, of_digest[1]), LIKELY)
+            return min(_target(sure, likely, of_digest[1], step.builder), LIKELY)
         exact = _match((joined(sure, " "), joined(likely, " ")), found)
         if exact or not sure:
             return exact
-        # buildah and kaniko may resolve the target.
+        if found == written_so and step.builder is Builder.KANIKO:
+            return EXACT  # which does not expand what it records
         *sources, target = found.split(" ")
         same = _match((joined(sure[:-1], " "), joined(likely[:-1], " ")), " ".join(sources))
-        return min(same, _target(sure, likely, target), LIKELY) if same else NO
+        return min(same, _target(sure, likely, target, step.builder), LIKELY) if same else NO
 
     return compare
 
@@ -141,12 +144,18 @@ def expand_word(word: str, lookup: Lookup, scope: Scope) -> Pattern:
     return expand_whole(f'"{word}"' if '"' not in word else word, scope.escape, lookup)
 
 
-def _target(sure: list[Pattern], likely: list[Pattern], found: str) -> int:
+def _target(sure: list[Pattern], likely: list[Pattern], found: str, builder: Builder) -> int:
     if not sure:
         return NO
     exact = _match((sure[-1], likely[-1]), found)
-    if exact:
+    if exact or builder in _EXACT_BUILDERS:
         return exact
+    # Others resolve it, or leave out its last slash.
+    return _resolved(sure, likely, found)
+
+
+def _resolved(sure: list[Pattern], likely: list[Pattern], found: str) -> int:
+    """How a path agrees that may have been made absolute, as every builder does with WORKDIR."""
     ways = [(_path(sure[-1]), _path(likely[-1])), (sure[-1], likely[-1])]
     if (near := max(_match(way, _trimmed(found)) for way in ways)) > NO:
         return near
@@ -172,7 +181,8 @@ def _workdir(written: WrittenInstruction, scope: Scope) -> Comparison:
     sure, likely = scope.whole(written.arguments)
 
     def compare(step: Instruction) -> int:
-        return _target([sure], [likely], step.arguments)
+        exact = _match((sure, likely), step.arguments)
+        return exact or _resolved([sure], [likely], step.arguments)
 
     return compare
 

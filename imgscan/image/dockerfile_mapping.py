@@ -255,10 +255,10 @@ def _score(entry: _Entry, step: HistoryStep, builder: Builder) -> int:
 
 
 def _alone(step: HistoryStep, entry: int, count: int) -> int:
-    """What a step without an instruction costs: nothing in the base image, nor for `docker build --label`."""
-    if entry == 0 or (entry == count and step.instruction.keyword == "LABEL"):
+    """What a step without an instruction costs: nothing in the base image, next to nothing for `build --label`."""
+    if entry == 0:
         return 0
-    return _GAP
+    return -1 if entry == count and step.instruction.keyword == "LABEL" else _GAP
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ except ImportError as error:
     ) from error
 
 T = TypeVar("T")
-CONNECT_SECONDS = 30
+CONNECT_SECONDS = 10.0
 _BEATS_WITHOUT_WORKERS = 60
 _BENCHES = "imgscan_benches"
 
@@ -63,17 +63,18 @@ class _Tasks(Executor):
 class Cluster:
     """A connection to a scheduler, and the workers it has from moment to moment."""
 
-    def __init__(self, address: str, orders: Callable[[int], Orders]) -> None:
-        """`orders` are for the workers, given how many threads they have together.
+    def __init__(self, address: str, orders: Callable[[int], Orders], patience: float | None = None) -> None:
+        """`orders` are for the workers, given how many threads they have together; `patience` is in seconds.
 
         UsageError for an address that is none, SourceUnavailable where nobody answers or no worker is right.
         """
         self.deaths: tuple[type[BaseException], ...] = (KilledWorker,)
         self._without = 0
         self._address = address
+        self._patience = CONNECT_SECONDS if patience is None else patience
         try:
             connect: Any = Client
-            self._client = connect(address, timeout=CONNECT_SECONDS, set_as_default=False, name="imgscan-audit")
+            self._client = connect(address, timeout=self._patience, set_as_default=False, name="imgscan-audit")
         except (OSError, TimeoutError) as error:
             raise SourceUnavailable(
                 f"no scheduler answers at {address}", tip="start one (dask scheduler), or leave --scheduler out"
@@ -113,7 +114,7 @@ class Cluster:
     def _wait_for_workers(self) -> None:
         """At least one, and all of them with this imgscan: a scan of another one would be of another plan."""
         try:
-            self._client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+            self._client.wait_for_workers(1, timeout=self._patience)
         except TimeoutError as error:
             raise SourceUnavailable(
                 f"the scheduler at {self._address} has no workers", tip=f"start some: dask worker {self._address}"

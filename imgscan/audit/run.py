@@ -184,13 +184,13 @@ class _Audit:
         """Map and reduce, with the workers of this machine for both of them, unless a cluster scans."""
         tasks = layers_to_fetch(self._state, self._fingerprint)
         with closing(self._here()) as here:
-            if tasks and self._options.scheduler is None:
+            scheduler = self._options.scheduler
+            if tasks and scheduler is None:
                 self._map(run, tasks, here)
-            elif tasks:
+            elif tasks and scheduler is not None:
                 from imgscan.audit.cluster import Cluster  # noqa: PLC0415  # loads distributed
 
-                assert self._options.scheduler is not None  # noqa: S101
-                with closing(Cluster(self._options.scheduler, self._orders)) as cluster:
+                with closing(Cluster(scheduler, self._orders, self._options.access.timeout)) as cluster:
                     self._map(run, tasks, cluster)
             self._reduce(run, here)
 

@@ -88,6 +88,8 @@ def _options(request: AuditRequest, wishes: Wishes, environment: Mapping[str, st
     if request.workers is not None and request.workers < 1:
         raise UsageError(f"--workers cannot be {request.workers}", tip="write a number from 1 on")
     rate = parse_rate(request.rate)
+    if request.scheduler is not None and not re.fullmatch(r"(?:tcp|tls|ucx|wss?)://\S+", request.scheduler):
+        raise UsageError(f"{request.scheduler!r} is no scheduler's address", tip="write tcp://HOST:8786, or tls://...")
     usual = pipeline_options(wishes, environment)
     return AuditOptions(
         selection=selection,

@@ -34,7 +34,7 @@ def test_killed_twenty_times_at_random_and_finished_it_is_the_undisturbed_state(
         assert dump(Path(state)) == facts, f"{state}, killed {kills} times"
 
 
-@pytest.mark.parametrize("after", range(1, 6))
+@pytest.mark.parametrize("after", [1, 4])
 def test_no_finished_layer_is_fetched_again(after, front, auditor, matcher_cache):
     killed = []
 

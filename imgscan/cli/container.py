@@ -60,6 +60,7 @@ def container(
     wishes = Wishes(
         fail_on, None, None, depth, entropy, show_suppressed, show_secrets, allow_incomplete, strict,
         timeout, no_cache, False, quiet, verbose, rules=tuple(rules or ()),
+        configuration=options.configuration_of(config),
     )  # fmt: skip
     destinations = parse_destinations(format or [], output, FORMATS)
     for destination in destinations:

@@ -9,9 +9,10 @@ from secrets import token_bytes
 from imgscan.errors import Problem
 from imgscan.evidence import LayerScan
 from imgscan.pipeline import Options
-from imgscan.report import Finding, Policy, Severity, Suppressed, Verdict
+from imgscan.report import Finding, Suppressed, Verdict
 from imgscan.report.container import ContainerReport, ContainerSettings
 from imgscan.report.finding import replaced
+from imgscan.report.gate import gate, reweighed
 from imgscan.report_redaction import ReportRedaction, SecretGroups
 from imgscan.runtime.constraints import constraints
 from imgscan.runtime.facts import ContainerFacts
@@ -47,14 +48,19 @@ def judge_container(facts: ContainerFacts, outcome: Found, options: Options) -> 
     aside = [item for each in outcome.secrets for item in each.suppressed]
     values = {key: value for each in outcome.secrets for key, value in each.values}
     shown = {**(outcome.revealed or {}), **values} if options.show_secrets else None
-    groups = SecretGroups(found, options.key or token_bytes(32), shown)
+    groups = SecretGroups(found, options.identity_key or token_bytes(32), shown)
     redact = ReportRedaction(_redactor(values.values(), outcome.scan, outcome.key))
-    opened = tuple(redact.finding(finding, groups) for finding in found)
-    set_aside = tuple(
-        Suppressed(redact.finding(item.finding, groups), item.reason, item.by)
-        for item in sorted(aside, key=lambda item: (item.reason, _report_order(item.finding)))
+    told = sorted((redact.finding(item, groups) for item in reweighed(found, policy)), key=_report_order)
+    gated = gate(told, policy, options.identity_key)
+    set_aside = (
+        *(
+            Suppressed(redact.finding(item.finding, groups), item.reason, item.by)
+            for item in sorted(aside, key=lambda item: (item.reason, _report_order(item.finding)))
+        ),
+        *gated.suppressed,
     )
     described = facts.described
+    problems = dict.fromkeys((*described.problems, *outcome.problems, *gated.problems))
     return ContainerReport(
         name=redact.text(described.name),
         id=described.id,
@@ -66,10 +72,13 @@ def judge_container(facts: ContainerFacts, outcome: Found, options: Options) -> 
         user=redact.text(facts.user_label),
         runs_as_root=facts.runs_as_root,
         constraints=redact.text(constraints(described.settings)),
-        verdict=Verdict(opened, set_aside, _failed(opened, policy)),
+        verdict=Verdict(gated.open, set_aside, any(policy.fails(finding) for finding in gated.open)),
         processes=facts.processes,
         changes=tuple(replace(change, path=redact.text(change.path)) for change in facts.changes),
-        problems=tuple(redact.problem(problem) for problem in dict.fromkeys((*described.problems, *outcome.problems))),
+        problems=tuple(
+            redact.problem(problem)
+            for problem in dict.fromkeys((*described.problems, *outcome.problems, *gated.problems))
+        ),
         environment=tuple(
             (redact.text(entry.partition("=")[0]), entry in facts.image.env) for entry in described.settings.env
         ),
@@ -89,10 +98,6 @@ def _report_order(finding: Finding) -> tuple[object, ...]:
     place = finding.location
     where = (place.path or place.pointer or "", place.line or 0, place.offset or 0, place.name or "")
     return (-finding.severity.rank, _ORDER[finding.rule.id], *where, finding.message)
-
-
-def _failed(findings: Iterable[Finding], policy: Policy) -> bool:
-    return policy.fail_on is not Severity.NONE and any(finding.severity >= policy.fail_on for finding in findings)
 
 
 def _redactor(values: Iterable[str], scan: LayerScan | None, key: bytes) -> Redactor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from posixpath import dirname, normpath
 
 from imgscan.accounts import EffectiveUser
@@ -46,6 +46,8 @@ _PACKAGES = re.compile(r"(?:python|pypy)[\d.]*")
 _SITES = ("site-packages", "dist-packages")
 _MODULES = ("usr/lib/node_modules", "usr/local/lib/node_modules")
 _INTERPRETERS = re.compile(r"node(?:js)?|bun|deno|(?:python|pypy|ruby|perl|php)[\d.]*|java|dotnet")
+_PACKAGE_RUNNERS = frozenset({"npm", "yarn", "pnpm"})
+"""Run what package.json in the working directory says."""
 # Where links of PATH directories lead as a rule: their directories are looked at themselves.
 _USUAL = ("usr/bin/", "usr/sbin/", "usr/lib/", "usr/share/", "bin/", "sbin/", "lib/", "etc/alternatives/")
 _SYSTEM = ("bin", "sbin", "lib", "lib64", "usr", "etc", "opt", "var", "root", "")
@@ -134,18 +136,28 @@ def _own_trees(evidence: Evidence, user: EffectiveUser) -> tuple[str, ...]:
 
 
 def _started(evidence: Evidence) -> Iterator[_Run]:
+    """What the entry point and the command start, and the scripts that interpreters are given.
+
+    An entry point that is a script hands over to the command as a rule (`exec "$@"`), so both are looked at.
+    """
     config = evidence.image.config
-    for program in started_programs(evidence.overlay, config):
+    overlay = evidence.overlay
+    programs = list(started_programs(overlay, config))
+    if config.entrypoint and config.cmd and not any(_INTERPRETERS.fullmatch(program.name) for program in programs):
+        programs += started_programs(overlay, replace(config, entrypoint=()))
+    for program in programs:
         if program.path is None:
             continue
         yield _Run(program.path, "started by the image", Severity.MEDIUM)
+        script = ""
         if _INTERPRETERS.fullmatch(program.name):
             script = next((argument for argument in program.arguments if not argument.startswith("-")), "")
-            whole = script if script.startswith("/") else f"/{config.working_dir}/{script}"
-            path = normpath(whole).lstrip("/")
-            version = evidence.overlay.resolve(path) if script else None
-            if version is not None and version.member.kind is MemberKind.FILE:
-                yield _Run(path, f"run by {program.name}", Severity.LOW)
+        elif program.name in _PACKAGE_RUNNERS:
+            script = "package.json"
+        path = normpath(script if script.startswith("/") else f"/{config.working_dir}/{script}").lstrip("/")
+        version = overlay.resolve(path) if script else None
+        if version is not None and version.member.kind is MemberKind.FILE:
+            yield _Run(path, f"run by {program.name}", Severity.LOW)
 
 
 def _package_directories(evidence: Evidence) -> Iterator[str]:

@@ -215,6 +215,17 @@ def test_the_applications_own_script_and_paths_below_its_home_count_for_little()
     }
 
 
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [(["node", "app.js"], "app.js"), (["node", "--flag", "/app/app.js"], "app.js"), (["npm", "start"], "package.json")],
+)
+def test_an_entry_point_that_hands_over_to_the_command_is_followed(command, name):
+    system = {"usr/bin/node": executable(), "usr/bin/npm": executable(), "usr/bin/docker-entrypoint.sh": executable()}
+    files = {"app/": directory(), f"app/{name}": file("", uid=1000), **system}
+    config = {"entrypoint": ["docker-entrypoint.sh"], "cmd": command, "working_dir": "/app"}
+    assert told(files, user="app", **config) == {f"app/{name}": ("replaceable", Severity.LOW)}
+
+
 def test_an_image_for_windows_has_no_modes():
     assert told({"x": executable(mode=0o4777)}, platform="windows/amd64") == {}
 

@@ -150,7 +150,9 @@ def open_image(reference: str, options: Options, run: _Run | None = None) -> Ite
 def _asked_for(image: Image, reference: str, options: Options) -> Image:
     """The image, with what asks for it once more: that of a platform that was chosen is chosen again."""
     chosen = options.platforms.all or options.platforms.platform is not None
-    return replace(image, asked=shlex.quote(reference) + (f" --platform {image.config.platform}" if chosen else ""))
+    platform = f" --platform {image.config.platform}" if chosen else ""
+    insecure = " --insecure" if options.insecure else ""
+    return replace(image, asked=shlex.quote(reference) + platform + insecure)
 
 
 def _stated_bases(options: Options) -> tuple[KnownImage, ...]:

@@ -75,10 +75,7 @@ def judge_container(facts: ContainerFacts, outcome: Found, options: Options) -> 
         verdict=Verdict(gated.open, set_aside, any(policy.fails(finding) for finding in gated.open)),
         processes=facts.processes,
         changes=tuple(replace(change, path=redact.text(change.path)) for change in facts.changes),
-        problems=tuple(
-            redact.problem(problem)
-            for problem in dict.fromkeys((*described.problems, *outcome.problems, *gated.problems))
-        ),
+        problems=tuple(redact.problem(problem) for problem in problems),
         environment=tuple(
             (redact.text(entry.partition("=")[0]), entry in facts.image.env) for entry in described.settings.env
         ),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 
-from imgscan.errors import ImageNotFound, SourceError
+from imgscan.errors import ImageNotFound, PlatformNotFound, SourceError
 from imgscan.image.blob import BlobRef, MissingBlob, RegistryBlob
 from imgscan.image.image import Descriptor
 from imgscan.image.oci import ATTESTATION_OF, ATTESTATION_TYPE, MAX_JSON, BadDocument, Index, Manifest, parse_document
@@ -18,13 +19,16 @@ _UNREADABLE = "its digest cannot be asked for"
 class RegistryEntries:
     """One repository, by the names that blobs have in a layout. Only what a manifest referred to is there.
 
-    What `leave_out` named is not fetched, manifests of unwanted platforms for one.
+    Of an index, what `unwanted` names is not fetched: manifests of other platforms.
     """
 
-    def __init__(self, client: RegistryClient, repository: str, *, insecure: bool) -> None:
+    def __init__(
+        self, client: RegistryClient, repository: str, unwanted: Callable[[Index], set[str]], *, insecure: bool
+    ) -> None:
         self._client = client
         self._repository = repository
         self._insecure = insecure
+        self._unwanted = unwanted
         self._manifests: dict[str, Descriptor] = {}
         self._blobs: dict[str, Descriptor] = {}
         self._layers: set[str] = set()
@@ -37,11 +41,10 @@ class RegistryEntries:
         return ()
 
     def add(self, digest: str, data: bytes) -> None:
-        """A manifest that was fetched already."""
-        self._keep(digest, data)
-
-    def leave_out(self, digests: Iterable[str]) -> None:
-        self._left_out.update(digests)
+        """The manifest or index that was fetched already. PlatformNotFound where it cannot have the wanted one."""
+        index = self._keep(digest, data)
+        if index is not None:
+            self._left_out |= self._unwanted(index)
 
     def document(self, name: str) -> bytes | None:
         """A manifest, config or statement; None for a layer, which is not fetched to see what it is. SourceError."""
@@ -52,7 +55,11 @@ class RegistryEntries:
             return None
         try:
             if digest in self._manifests:
-                return self._keep(digest, self._client.manifest(self._repository, digest).data)
+                index = self._keep(digest, self._client.manifest(self._repository, digest).data)
+                if index is not None:
+                    with suppress(PlatformNotFound):  # another part of the index above may have it
+                        self._left_out |= self._unwanted(index)
+                return self._known[digest]
             blob = self._blobs.get(digest)
             if blob is None or digest in self._layers or blob.size > MAX_JSON:
                 return None
@@ -75,19 +82,22 @@ class RegistryEntries:
             return MissingBlob(digest, _UNREADABLE)
         return RegistryBlob(self._client.registry, self._repository, digest, descriptor.size, self._insecure)
 
-    def _keep(self, digest: str, data: bytes) -> bytes:
-        """Keep a manifest, and what it says of others: which of them are manifests, which are layers."""
+    def _keep(self, digest: str, data: bytes) -> Index | None:
+        """Keep a manifest, and what it says of others: which of them are manifests, which are layers.
+
+        The index, if it is one.
+        """
         self._known[digest] = data
         try:
             document = parse_document(data, "a manifest")
         except BadDocument:  # told by whoever asked for it
-            return data
+            return None
         if isinstance(document, Index):
             for descriptor in document.manifests:
                 self._manifests.setdefault(descriptor.digest, descriptor)
-        else:
-            self._learn(document)
-        return data
+            return document
+        self._learn(document)
+        return None
 
     def _learn(self, manifest: Manifest) -> None:
         for descriptor in (manifest.config, *manifest.layers):

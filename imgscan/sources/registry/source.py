@@ -68,12 +68,12 @@ def open_manifest(
     insecure: bool = False,
 ) -> Opened:
     """The images of a manifest or index that was fetched. InvalidImage, PlatformNotFound or another SourceError."""
-    entries = RegistryEntries(client, reference.repository, insecure=insecure)
+    fetched.document()  # what cannot be decoded is told here, by its own name
+    entries = RegistryEntries(
+        client, reference.repository, lambda index: _unwanted(index, platforms, str(reference)), insecure=insecure
+    )
     entries.add(fetched.digest, fetched.data)
     assembly = Assembly(entries, str(reference), SourceKind.REGISTRY)
-    document = fetched.document()
-    if isinstance(document, Index):
-        entries.leave_out(_unwanted(document, platforms, str(reference), assembly.problems))
     try:
         add_index_images(assembly, _as_layout(reference, fetched), platforms, None, None)
     except InvalidImage as error:
@@ -102,7 +102,7 @@ def _as_layout(reference: Reference, fetched: FetchedManifest) -> bytes:
     return json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}).encode()
 
 
-def _unwanted(index: Index, platforms: PlatformRequest, name: str, problems: list[Problem]) -> set[str]:
+def _unwanted(index: Index, platforms: PlatformRequest, name: str) -> set[str]:
     """Digests that need not be fetched: other platforms' images, and attestations of those.
 
     Where an entry does not tell its platform, it is fetched to see. PlatformNotFound where none can be the wanted one.
@@ -113,7 +113,7 @@ def _unwanted(index: Index, platforms: PlatformRequest, name: str, problems: lis
     told = [one for one in images if one.platform is not None and one.platform.os not in ("", "unknown")]
     wanted: list[Descriptor]
     if len(told) == len(images):
-        chosen = choose([Choice(one.platform, one, present=True) for one in told], platforms, name, problems)
+        chosen = choose([Choice(one.platform, one, present=True) for one in told], platforms, name, [])
         wanted = [choice.value for choice in chosen if choice.value is not None]
     else:
         platform = platforms.platform or this_platform()

@@ -117,7 +117,7 @@ class Transport:
         try:
             return read()
         except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
-            raise self.failed(response.url, error) from error
+            raise self.failed(response.url, error) from None
 
     def is_secure(self, url: str) -> bool:
         """Whether credentials may go there: over TLS, or to where plain HTTP is allowed."""
@@ -170,7 +170,9 @@ class Transport:
         except requests.exceptions.TooManyRedirects as error:
             raise SourceError(f"{_where(url)} redirects without end") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-            raise self.failed(url, error) from error
+            raise self.failed(
+                url, error
+            ) from None  # urllib3's words have the whole URL, an object store's signature too
 
     def failed(self, url: str, error: BaseException) -> SourceError:
         """Our error for what requests, urllib3 or the system raised while `url` was asked or read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import traceback
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -435,3 +436,17 @@ def test_a_stream_that_another_thread_reads_ends_when_all_are_closed(nowhere):
     reader.join(20)
     assert not reader.is_alive()
     stream.close()
+
+
+def test_the_signature_of_an_object_stores_url_is_told_nowhere(closed_registry, clients, tmp_path):
+    """Not even in a traceback: whoever has the URL has the blob."""
+    with Front(closed_registry.origin) as front:
+        front.rule = lambda asked, upstream: (
+            Answer(307, {"Location": "http://127.0.0.1:1/bucket/x?signature=planted-signature"})
+            if "/blobs/" in asked.path and "Authorization" in asked.headers
+            else None
+        )
+        client = clients(front.address, DOCKER_CONFIG=docker_config(tmp_path, front.address))
+        with pytest.raises(SourceUnavailable) as caught:
+            client.blob("closed/app", LAYER)
+    assert "planted-signature" not in "".join(traceback.format_exception(caught.value))

@@ -73,7 +73,9 @@ def _bulleted(mark: str, texts: Sequence[str], page: Page, code: str = "") -> Li
 
 def verdict(report: Report, page: Page) -> Lines:
     """The last line: what the exit code is and why."""
-    return conclusion(report.verdict, exit_code(report, page.options.completeness), page)
+    told = phrases.news(report)
+    news = wrap(f"{told}.", page.width) if told else []
+    return [*news, *conclusion(report.verdict, exit_code(report, page.options.completeness), page)]
 
 
 def conclusion(judged: Verdict, code: ExitCode, page: Page) -> Lines:

@@ -116,7 +116,11 @@ def _counts(report: Report, options: RenderOptions) -> str:
     counts = Counter(finding.severity for finding in report.verdict.open)
     told = ", ".join(f"{counts[severity]} {severity}" for severity in reversed(Severity) if counts[severity])
     limit = "" if options.fail_on is Severity.NONE else f"; {options.fail_on} and worse fail"
-    return f"{told or 'Nothing found'}{limit}."
+    new = phrases.news(report)
+    compared = f" **{new.partition(' at ')[0]}**" if new else ""
+    where = f" at {code(new.partition(' at ')[2])}" if " at " in new else ""
+    nothing = "Nothing new" if report.verdict.baseline is not None else "Nothing found"
+    return f"{told or nothing}{limit}.{compared}{where}{'.' if new else ''}"
 
 
 def _dockerfile(report: Report) -> Lines:

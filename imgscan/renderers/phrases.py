@@ -20,6 +20,7 @@ from imgscan.report import (
     Location,
     LocationKind,
     Origin,
+    Report,
     SecretSighting,
     ToolClass,
 )
@@ -100,6 +101,19 @@ def blamed(finding: Finding, dockerfile: DockerfileRow | None) -> str:
     line = dockerfile.line_of(finding) if dockerfile is not None else None
     where = f"{path_text(dockerfile.path)}:{line}" if dockerfile is not None and line is not None else ""
     return ", ".join(part for part in (where, brought_in(finding.added_by, finding.origin)) if part)
+
+
+def news(report: Report, limit: int = 5) -> str:
+    """What a baseline does not have: "1 new finding at Dockerfile:14"; empty where nothing was compared or is new."""
+    found, dockerfile = report.verdict.open, report.dockerfile
+    if report.verdict.baseline is None or not found:
+        return ""
+    told = count_text(len(found), "new finding")
+    lines = sorted({line for one in found if dockerfile is not None and (line := dockerfile.line_of(one)) is not None})
+    if dockerfile is None or not lines:
+        return told
+    more = f" and {len(lines) - limit:,} more lines" if len(lines) > limit else ""
+    return f"{told} at {path_text(dockerfile.path)}:{', '.join(map(str, lines[:limit]))}{more}"
 
 
 def quoted(instruction: str | None, limit: int = INSTRUCTION_LIMIT) -> str:

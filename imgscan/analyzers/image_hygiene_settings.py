@@ -37,6 +37,7 @@ _SOCKETS = frozenset({"/var/run/docker.sock", "/run/docker.sock", "/run/containe
 _INSTALLERS = frozenset(
     {"npm", "npx", "yarn", "pnpm", "bunx", "poetry", "pipenv", "mvn", "mvnw", "gradle", "gradlew", "cargo"}
 )
+_NAME = re.compile(r"[\w.-]+(?::\d+)?(?:/[\w.-]+)*(?::[\w.-]+)?")
 _OLD_DAYS = 365
 _NO_TIME = 1990  # reproducible builds write 1970 or 1980: no time of a build
 
@@ -82,10 +83,10 @@ def _tag(evidence: Evidence) -> Iterator[Finding]:
     if not names and image.source in (SourceKind.DOCKER, SourceKind.REGISTRY):
         names = [image.reference]
     if names and all(_is_latest(name) for name in names):
-        place = Location(LocationKind.IMAGE, name=names[0])
-        yield _finding(
-            evidence, LATEST, place, f"{names[0]} names no version: another image may have the name tomorrow"
-        )
+        # No name in the place: by it the finding is known again, and an OCI layout's begins with where the file lies.
+        shown = names[0] if _NAME.fullmatch(names[0]) else "the tag latest"
+        message = f"{shown} names no version: another image may have the name tomorrow"
+        yield _finding(evidence, LATEST, Location(LocationKind.IMAGE), message)
 
 
 def _is_latest(name: str) -> bool:

@@ -368,3 +368,40 @@ def test_where_no_database_knows_the_programs_none_is_told():
     assert not told(
         FilesAnalyzer(), layer(DPKG), layer({"usr/local/bin/node": executable(), "usr/bin/policy-rc.d": executable()})
     )
+
+
+def test_the_tag_is_told_without_the_place_of_the_file():
+    found = settings(tags=["/srv/images/app.tar:latest"])["latest-tag"]
+    assert "/srv" not in found.message
+    assert found.fingerprint == settings(tags=["app:latest"])["latest-tag"].fingerprint
+
+
+def test_lists_that_only_a_later_step_removed_are_dead_bytes():
+    lists = {"var/lib/apt/lists/a_Packages": BIG}
+    gone = layer(
+        {"var/lib/apt/lists/.wh.a_Packages": ""}, created_by="RUN /bin/sh -c rm -rf /var/lib/apt/lists/* # buildkit"
+    )
+    assert not told(CachesAnalyzer(), layer(lists), gone)
+    assert "dead-bytes" in told(WasteAnalyzer(), layer(lists), gone)
+
+
+NODE_STEP = """ARCH= && dpkgArch="$(dpkg --print-architecture)" && case "${dpkgArch##*-}" in amd64) ARCH='x64';; \
+*) echo "unsupported architecture"; exit 1 ;; esac && export GNUPGHOME="$(mktemp -d)" && set -ex && for key in A B; do \
+{ gpg --batch --keyserver hkps://keys.example --recv-keys "$key" && gpg --batch --list-keys "$key"; } || exit 1 ; done \
+&& curl -fsSLO --compressed "https://nodejs.example/dist/v$NODE_VERSION/node-v$NODE_VERSION-linux-$ARCH.tar.xz" \
+&& curl -fsSLO "https://nodejs.example/dist/v$NODE_VERSION/SHASUMS256.txt.asc" && gpg --batch --decrypt --output \
+SHASUMS256.txt SHASUMS256.txt.asc && grep " node.tar.xz\\$" SHASUMS256.txt | sha256sum -c - && tar -xJf node.tar.xz -C \
+/usr/local --strip-components=1 && rm node.tar.xz && apt-mark auto '.*' > /dev/null && find /usr/local -type f \
+-executable -exec ldd {} ';' | awk '/=>/ { print $(NF-1) }' | sort -u | xargs -r apt-mark manual && apt-get purge -y \
+--auto-remove"""
+PYTHON_STEP = """set -eux; savedAptMark="$(apt-mark showmanual)"; apt-get update; apt-get install -y \
+--no-install-recommends dpkg-dev gcc libc6-dev wget ; wget -O python.tar.xz \
+"https://python.example/ftp/python/${PYTHON_VERSION%%[a-z]*}/Python-$PYTHON_VERSION.tar.xz"; echo "$PYTHON_SHA256 \
+*python.tar.xz" | sha256sum -c -; mkdir -p /usr/src/python; tar --extract --directory /usr/src/python --file \
+python.tar.xz; nproc="$(nproc)"; make -j "$nproc" "EXTRA_CFLAGS=${EXTRA_CFLAGS:-}"; rm -rf /var/lib/apt/lists/*; \
+pip3 install --disable-pip-version-check --no-cache-dir "setuptools==65.5.1" 'wheel<0.45' """
+
+
+@pytest.mark.parametrize("text", [NODE_STEP, PYTHON_STEP])
+def test_steps_of_official_images_are_not_told(text: str):
+    assert not run(text)

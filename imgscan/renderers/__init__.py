@@ -40,6 +40,7 @@ AUDIT_RENDERERS: tuple[tuple[str, str], ...] = (
     ("json", "imgscan.renderers.audit_json"),
     ("sarif", "imgscan.renderers.audit_sarif"),
     ("csv", "imgscan.renderers.audit_csv"),
+    ("html", "imgscan.renderers.audit_html"),
 )
 """The same for audits of registries; each has a function `lines` as in `renderer.AuditRenderer`."""
 

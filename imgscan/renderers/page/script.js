@@ -23,6 +23,24 @@ for (const section of document.querySelectorAll("section.findings")) {
   form.addEventListener("submit", (event) => event.preventDefault());
   show();
 }
+for (const section of document.querySelectorAll("section.filtered")) {
+  const form = section.querySelector("form.filter");
+  const rows = Array.from(section.querySelectorAll(".row"));
+  if (!form) continue;
+  const result = form.querySelector(".result");
+  const show = () => {
+    const words = form.elements.words.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let count = 0;
+    for (const row of rows) {
+      row.hidden = !words.every((word) => row.dataset.search.includes(word));
+      count += row.hidden ? 0 : 1;
+    }
+    result.textContent = count === rows.length ? "" : `${count} of ${rows.length} shown`;
+  };
+  form.hidden = false;
+  form.addEventListener("input", show);
+  form.addEventListener("submit", (event) => event.preventDefault());
+}
 const openTarget = () => {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (target && target.matches("details.finding")) {

@@ -1,7 +1,7 @@
 """Members whose digests are wanted whatever they hold: programs with rights of their own, and those everybody trusts.
 
-A package database can then vouch for them. Some fifty files of a distribution, 20 MB at most; digests of all
-100,000 would cost as much again as the whole scan.
+A package database can then vouch for them. Some fifty files of a distribution, 20 MB at most. Digests of all files
+(66,000 of a Debian system, 6 GB) took 25 s, where reading their headers alone takes 9.
 """
 
 from __future__ import annotations

@@ -111,6 +111,11 @@ class JudgeBench:
     def analyzers(self) -> tuple[Analyzer, ...]:
         return chosen_analyzers(self.judging.policy.families)
 
+    def close(self) -> None:
+        """Close the reader: a state with readers keeps its log beside it."""
+        if "state" in self.__dict__:
+            self.state.close()
+
     def scan(self, layer: int, digest: str) -> LayerScan | Problem:
         """The scan of a layer, or why there is none."""
         known = self._scans.get(digest)

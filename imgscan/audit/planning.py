@@ -28,13 +28,13 @@ from imgscan.audit.unread import unread
 from imgscan.errors import Effect, ImageNotFound, SourceError, SourceUnavailable
 from imgscan.report.audit import Selection, Unread
 from imgscan.sources.registry.client import FetchedManifest
+from imgscan.sources.registry.failures import NotOffered
 
 AT_ONCE = 8
 """Requests under way: as many as browsers send to one host, give or take."""
 _PATIENCE = 20
 """Requests in a row that found no registry, until it counts as gone: each has been tried several times by then."""
 _BATCH = 500
-_MOVES = 3
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -88,9 +88,12 @@ class _Planning:
         if selection.repositories and not any(set(glob) & set("*?[") for glob in selection.repositories):
             return selection.repositories
         found = []
-        for name in self._registry.repositories():
-            found.append(name)
-            self._step("listing repositories", len(found), None)
+        try:
+            for name in self._registry.repositories():
+                found.append(name)
+                self._step("listing repositories", len(found), None)
+        except NotOffered as error:
+            raise NotOffered(error.message, tip="name the repositories: --repos-from FILE") from error
         return [name for name in found if wants_repository(selection, name)]
 
     def _listed(self, pool: ThreadPoolExecutor, repositories: list[str]) -> list[tuple[str, str]]:
@@ -162,17 +165,11 @@ class _Planning:
         return discover(self._registry, tag.repository, self._manifest(tag))
 
     def _manifest(self, tag: Tag) -> FetchedManifest:
-        """What a tag leads to; where that was deleted because the tag has moved, what it leads to now."""
-        target = tag.target
-        for _ in range(_MOVES):
-            try:
-                return self._registry.manifest(tag.repository, target)
-            except ImageNotFound:
-                now = self._registry.head(tag.repository, tag.name).digest
-                if now in ("", target):
-                    raise
-                target = now
-        return self._registry.manifest(tag.repository, tag.name)
+        """What a tag leads to; where that was deleted meanwhile, because the tag has moved, what it leads to now."""
+        try:
+            return self._registry.manifest(tag.repository, tag.target)
+        except ImageNotFound:
+            return self._registry.manifest(tag.repository, tag.name)
 
     def _each(
         self, pool: ThreadPoolExecutor, ask: Callable[[T], R], items: Iterable[T]

@@ -16,7 +16,7 @@ from concurrent.futures import Executor, Future
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess, parent_process
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 _SECONDS_TO_END = 2.0
@@ -136,10 +136,16 @@ class LocalWorkers:
         self.executor.shutdown()
 
 
+class Bench(Protocol):
+    """What a worker keeps between two tasks."""
+
+    def close(self) -> None: ...
+
+
 class InProcess:
     """Runs what is submitted at once, in this process: for little work."""
 
-    def __init__(self, bench: object) -> None:
+    def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self.deaths: tuple[type[BaseException], ...] = ()
 
@@ -151,7 +157,7 @@ class InProcess:
         return 1
 
     def close(self) -> None:
-        """Nothing to end."""
+        self._bench.close()
 
     def submit(self, fn: Callable[..., T], /, *args: Any) -> Future[T]:
         future: Future[T] = Future()

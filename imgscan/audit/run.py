@@ -75,6 +75,10 @@ class _Bench(Workbench, JudgeBench):
         Workbench.__init__(self, orders)
         JudgeBench.__init__(self, judging)
 
+    def close(self) -> None:
+        Workbench.close(self)
+        JudgeBench.close(self)
+
 
 class _Nobody:
     def step(self, what: str, done: int, total: int | None) -> None: ...
@@ -229,15 +233,16 @@ class _Audit:
         orders = self._judge_orders()
         images = to_judge(self._state, orders)
         few = len(images) <= _FEW_IMAGES and self._members() <= _FEW_MEMBERS
-        reduce_images(
-            self._state,
-            run,
-            self._now(),
-            images,
-            tasks=InProcess(JudgeBench(orders)) if few else here.executor,
-            at_once=1 if few else here.slots(),
-            told=partial(self._watcher.step, "judging images"),
-        )
+        with closing(InProcess(JudgeBench(orders))) as alone:
+            reduce_images(
+                self._state,
+                run,
+                self._now(),
+                images,
+                tasks=alone if few else here.executor,
+                at_once=1 if few else here.slots(),
+                told=partial(self._watcher.step, "judging images"),
+            )
 
     def _members(self) -> int:
         """Members of the selected layers."""

@@ -91,6 +91,11 @@ class Workbench:
                 self._scanner.close()
             return self._scanner
 
+    def close(self) -> None:
+        """End the connections."""
+        if self._client is not None:
+            self._client.close()
+
     def client(self) -> RegistryClient:
         with self._lock:
             if self._client is None:

@@ -96,7 +96,7 @@ def _summary(report: AuditReport, page: Page) -> Lines:
     root = sum(image.runs_as_root for image in images)
     tags = f"of {count_text(plan.tags, 'tag')}, in {_repositories(plan.repositories)}"
     once = f"{size_text(plan.bytes)}, each opened once; {plan.image_layers:,} in all images"
-    gone = f"{live} of them present, the others deleted, yet recoverable" if report.secrets else ""
+    gone = f"{live} of them present, the others deleted, yet recoverable" if live < len(report.secrets) else ""
     whole = "yes" if report.complete else "no"
     rows = [
         ("info", "images", f"{len(images):,}", tags),

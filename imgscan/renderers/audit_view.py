@@ -168,7 +168,7 @@ def _answers(report: AuditReport) -> Iterator[Answer]:
     )
     yield Answer("info", "fetched by this run", f"{run.layers_fetched:,}", size_text(run.bytes_fetched))
     live = sum(secret.state == "present" for secret in report.secrets)
-    gone = f"{live} of them present, the others deleted, yet recoverable" if report.secrets else ""
+    gone = f"{live} of them present, the others deleted, yet recoverable" if live < len(report.secrets) else ""
     yield Answer("bad" if report.secrets else "good", "secrets", f"{len(report.secrets) or 'none'}", gone)
     root = sum(image.runs_as_root for image in images)
     yield Answer("warn" if root else "good", "run as root", f"{root:,}", f"of {count_text(len(images), 'image')}")

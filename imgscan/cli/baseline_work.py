@@ -10,10 +10,10 @@ from pathlib import Path
 from secrets import token_hex
 
 from imgscan import __version__
-from imgscan.cli.baseline_file import NAME, read_baseline
 from imgscan.cli.destination import Destination, check_writable, deliver
 from imgscan.cli.scanning import Wishes, pipeline_options, scan
 from imgscan.cli.terminal import write_error, write_output
+from imgscan.configuration.baseline_file import NAME, read_baseline
 from imgscan.configuration.configuration import Configuration
 from imgscan.errors import UsageError
 from imgscan.renderers.text import count_text, one_line

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgscan.cli import failure, terminal
-from imgscan.cli.baseline_file import read_baseline
 from imgscan.cli.dockerfile import read_dockerfile
 from imgscan.cli.options import (
     parse_completeness,
@@ -25,6 +24,7 @@ from imgscan.cli.options import (
     parse_trust,
 )
 from imgscan.cli.progress import Progress
+from imgscan.configuration.baseline_file import read_baseline
 from imgscan.configuration.configuration import Configuration
 from imgscan.configuration.policies import policy_of, with_flags
 from imgscan.errors import ImgscanError, UsageError

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import cast
 
-from imgscan.configuration.configuration import Configuration, InForce
+from imgscan.configuration.baseline_file import read_baseline
+from imgscan.configuration.configuration import Configuration, InForce, configure
 from imgscan.configuration.settings import BY_KEY, Value, read
 from imgscan.evidence import Confidence
-from imgscan.report import Baseline, Policy, Requirements, Severity
+from imgscan.report import Baseline, Origin, Policy, Requirements, Severity
+
+_ONLY = {None: None, "own": Origin.OWN, "inherited": Origin.BASE}
 
 
 def with_flags(configuration: Configuration, flags: Mapping[str, object]) -> Configuration:
@@ -22,6 +26,20 @@ def with_flags(configuration: Configuration, flags: Mapping[str, object]) -> Con
             typed[key] = InForce(setting, read(setting, raw, setting.flag), setting.flag)
     settings = tuple(typed.get(item.setting.key, item) for item in configuration.settings)
     return replace(configuration, settings=settings)
+
+
+def read_policy(
+    directory: Path | None = None, *, today: date | None = None, environment: Mapping[str, str] | None = None
+) -> Policy:
+    """The policy of a directory (the working directory if None): its imgscan.toml or pyproject.toml, found upwards.
+
+    Variables count where an `environment` is handed in, and ignores end where somebody says what day it is. Raises
+    UsageError for a wrong file.
+    """
+    configuration = configure(directory or Path.cwd(), environment or {})
+    named = configuration.value("baseline")
+    baseline = read_baseline((directory or Path.cwd()) / str(named)) if named is not None else None
+    return policy_of(configuration, baseline=baseline, today=today)
 
 
 def policy_of(configuration: Configuration, *, baseline: Baseline | None = None, today: date | None = None) -> Policy:
@@ -40,6 +58,7 @@ def policy_of(configuration: Configuration, *, baseline: Baseline | None = None,
     return Policy(
         fail_on=Severity(text("fail-on") or "high"),
         families=texts("families"),
+        only=_ONLY[text("only")],
         own_packages=texts("own-packages"),
         public_packages=texts("public-packages"),
         trust_packages=text("trust-packages") != "no",

@@ -34,7 +34,12 @@ def check_changes(changes: Sequence[Change], unchanged: Callable[[Change], bool]
 
 
 def _notes(changes: Sequence[Change], unchanged: Callable[[Change], bool]) -> Iterator[Note]:
-    programs = [change for change in changes if is_program(change)]
+    # What has a rule of its own is told by that, executable or not.
+    programs = [
+        change
+        for change in changes
+        if is_program(change) and not _WAYS_IN.fullmatch(change.path) and not _ACCOUNTS.fullmatch(change.path)
+    ]
     modified = [change for change in programs if change.kind is ChangeKind.MODIFIED]
     same = [change for change in modified if unchanged(change)]
     other = [change for change in modified if change not in same]

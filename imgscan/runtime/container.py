@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from secrets import token_bytes
 
 from imgscan.accounts import EffectiveUser, Row, resolve
-from imgscan.errors import ImgscanError, Problem, SourceError
+from imgscan.errors import ImgscanError, Problem, SourceError, UsageError
 from imgscan.image.image import ImageConfig
 from imgscan.image.oci import config_from
 from imgscan.layers.extractors.accounts import AccountsExtractor
@@ -27,6 +28,10 @@ from imgscan.runtime.secrets import secrets_of_settings
 from imgscan.runtime.settings import Described, EngineSecurity, parse_container, parse_info
 from imgscan.runtime.written import Written, is_program, written_since_start
 from imgscan.sources.docker_engine import connect
+from imgscan.sources.engine_answers import plain
+
+_NAME = re.compile(r"/?[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
+"""The grammar of moby's names package, and of ids."""
 
 
 def inspect_container(
@@ -38,6 +43,8 @@ def inspect_container(
     changed too, CONTENT reads that. `environment` is where DOCKER_HOST and its like are looked for.
     Raises ImgscanError where no result is possible: no engine, no such container, or one that vanishes meanwhile.
     """
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{plain(name)!r} is no container's name", tip="docker ps -a shows names and ids")
     options = options or Options()
     with _engine(options, environment) as engine:
         return _inspect(engine, name, options)

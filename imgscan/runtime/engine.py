@@ -64,6 +64,8 @@ class ContainerEngine(EngineApi):
         with self._answering("list the container's processes"):
             try:
                 answer = self._get_json("/containers/{0}/top", container_id, {"ps_args": _PROCESS_COLUMNS})
+            except docker.errors.NotFound:
+                raise
             except docker.errors.APIError:  # stopped meanwhile, frozen, no such `ps` on the engine's host
                 return ()
         rows = answer.get("Processes") if isinstance(answer, dict) else None

@@ -80,6 +80,10 @@ def derive(evidence: Evidence) -> Hardening:
     writable = writable_places(evidence, running, start.names)
     for declared in writable.unusable:
         notes.append(f"VOLUME {declared!r} has a path that cannot be mounted by name; mount it by hand")
+    for place in writable.volumes:
+        there = evidence.overlay.resolve(place.path.strip("/"))
+        if not running.is_root and (there is None or not permits(running, there.member, Access.WRITE)):
+            notes.append(f"a new volume at {place.path} belongs to root: give it to {running.uid}:{running.gid} first")
     gains = _gains_privileges(start, user)
     granted = {each.name: each for each in (*capabilities, *_file_capabilities(start))}
     if _reference(evidence) == PLACEHOLDER:

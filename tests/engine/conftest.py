@@ -31,7 +31,8 @@ os.environ.setdefault("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")
 
 REQUIRED = os.environ.get("IMGSCAN_REQUIRE_ENGINE") == "1"
 REPOSITORY = "imgscan-test"
-LABEL = "imgscan.test"
+LABEL = os.environ.get("IMGSCAN_TEST_LABEL", "imgscan.test")
+"""What a run sweeps away. Runs that share an engine at the same time need one each."""
 
 SECRET_FILES = {
     "app/.env": "DATABASE_PASSWORD=super_secret_password_123\nAPI_KEY=sk-live-abc123xyz789\n",

@@ -56,7 +56,8 @@ def place_in_image(finding: Finding) -> RepositoryPlace:
         return RepositoryPlace("image/history", (place.history or 0) + 1, real=False)
     if place.kind is LocationKind.CONFIG:
         # Not the whole pointer: an ENV more moves the numbers of the ones after it.
-        return RepositoryPlace("/".join(_segments(f"image{_section(place.pointer or '')}")), 1, real=False)
+        section = _segments(re.sub(r"/\d+$", "", (place.pointer or "")[:PATH_LIMIT])) or ["config"]
+        return RepositoryPlace("/".join(("image", *section)), 1, real=False)
     if place.path is None:
         return RepositoryPlace(f"image/{place.kind}", 1, real=False)
     segments = ["image", *_segments(place.path)]
@@ -75,11 +76,6 @@ def dockerfile_line(report: Report, finding: Finding) -> int | None:
 def _segments(path: str) -> list[str]:
     """A path without what would lead elsewhere once it is resolved: `..`, `.`, backslashes."""
     return [part for part in printable(path.replace("\\", "/")).split("/") if part.strip(" .")]
-
-
-def _section(pointer: str) -> str:
-    """`/config/Env/2` -> `/config/Env`."""
-    return re.sub(r"/\d+$", "", pointer[:PATH_LIMIT])
 
 
 def sentence(finding: Finding, *, show_secrets: bool = False) -> str:

@@ -342,6 +342,7 @@ class _Run:
                 scan = self._scan(stream, blob.open)
             if self._cache is not None and FileIdentity.of(blob).parts == identity.parts:
                 self._cache.put(scan)
+                self._cache.put_blob(scan)
                 self._cache.put_identity(identity, scan)
         except OSError as error:
             message = f"the layer cannot be read: {error.strerror or error}"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 
 import pytest
 
@@ -465,3 +468,37 @@ def test_a_blob_is_the_same_scan_as_its_file(registry):
         scan = scanner.scan(stream)
     assert scan == scanner.scan(io.BytesIO(stored))
     assert scan.digest == sha256(stored)
+
+
+def test_a_layer_that_was_read_from_an_archive_is_not_fetched(registry, front, tmp_path):
+    push(registry.origin, "source/known", "1", BUILT)
+    options = {"cache_directory": tmp_path / "cache", "cache": CacheMode.USE}
+    shutil.copytree(DEFAULTS["cache_directory"], options["cache_directory"])
+    (here,) = inspect(f"archive:{oci_archive(BUILT, tmp_path / 'a.tar')}", **options)
+    (there,) = inspect(f"registry:{front.address}/source/known:1", **options)
+    assert told(here) == told(there)
+    assert [path for path in front.paths() if "/blobs/" in path] == [f"/v2/source/known/blobs/{BUILT.image_id}"]
+
+
+def test_an_interrupt_does_not_wait_for_a_layer(nowhere, tmp_path):
+    manifest, blobs = with_layers(
+        [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": MIDDLE, "size": 9000}]
+    )
+    reference = hostile(nowhere, {"1": manifest, **blobs})
+    answers, begun = nowhere.rule, threading.Event()
+
+    def rule(asked, upstream):
+        if MIDDLE not in asked.path:
+            return answers(asked, upstream)
+        begun.set()
+        return Answer(body=bytes(9000)).silent(600)
+
+    nowhere.rule = rule
+    command = [sys.executable, "-m", "imgscan", "inspect", reference, "--no-cache", "--quiet"]
+    environment = os.environ | {"IMGSCAN_CACHE_DIR": str(DEFAULTS["cache_directory"])}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert begun.wait(60)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)  # well below the minute that a silent peer is waited for
+    assert process.returncode == 130
+    assert b"interrupted" in said

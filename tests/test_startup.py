@@ -27,7 +27,15 @@ def loaded_by(code):
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], [], ["inspect", "--help"], ["history", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        [],
+        *([command, "--help"] for command in ("inspect", "history", "files", "extract", "compare")),
+    ],
+)
 def test_help_and_version_load_no_library_for_images(arguments):
     loaded = loaded_by(f"from imgscan.cli import main; main({arguments!r})")
     assert "typer" in loaded

@@ -29,7 +29,12 @@ ONLY = ("own", "inherited")
 
 Formats = Annotated[
     list[str] | None,
-    typer.Option("--format", "-f", metavar="FORMAT[=FILE]", help="table (default), json, sarif, markdown, html, ...; repeatable with files."),
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT[=FILE]",
+        help="table (default), json, sarif, markdown, html, junit, gitlab, csv; repeatable with files.",
+    ),
 ]
 Output = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.")]
 FailOn = Annotated[str, typer.Option(metavar="|".join(FAIL_ON), help="Exit with 1 on findings this bad or worse.")]

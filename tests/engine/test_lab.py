@@ -12,6 +12,7 @@ import pytest
 from fixtures.lab.engine import BUILDERS, build_lab
 from fixtures.lab.scenarios import SCENARIOS
 from tests.engine.conftest import absent, imgscan
+from tests.test_lab_hygiene import TOLD as LESSONS
 
 CASES = [(builder, scenario) for builder in BUILDERS for scenario in SCENARIOS]
 IDS = [f"{builder}-{scenario.name}" for builder, scenario in CASES]
@@ -89,3 +90,11 @@ def test_the_files_that_are_in_the_image_are_those_of_the_table(engine, lab, bui
     expected = scenario.expected["files"]
     assert set(expected["present"]) <= exported.keys()
     assert not set(expected["absent"]) & exported.keys()
+
+
+@pytest.mark.parametrize(("builder", "scenario"), BUILT, ids=lambda one: getattr(one, "name", one))
+def test_waste_and_the_build_are_told_as_the_lab_teaches_and_add_up(report, builder, scenario):
+    told = report(builder, scenario)
+    rules = {one["rule"].partition("/")[2] for one in told["findings"] if one["rule"].startswith("image-hygiene/")}
+    assert rules == LESSONS[scenario.name]
+    assert sum(told["image"]["size_causes"].values()) == told["image"]["size"]

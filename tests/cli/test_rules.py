@@ -9,6 +9,7 @@ from imgscan.analyzers import ANALYZERS
 from imgscan.cli import main, rule_book
 from imgscan.credentials import SECRET_FAMILIES
 from imgscan.report.requirements import REQUIREMENT_RULES
+from imgscan.runtime.rules import RULES as CONTAINER_RULES
 from imgscan.secrets.kinds import kinds
 from imgscan.secrets.rules.compiled import builtin_rules, examples_of
 from imgscan.secrets.rules.examples import example
@@ -41,7 +42,7 @@ def test_every_rule_of_every_family_is_listed(capsys):
     code, out, _ = run(capsys, "rules")
     listed = {line.split()[0] for line in out.splitlines() if line.startswith("  ")}
     own = {rule.id for analyzer in ANALYZERS for rule in analyzer.rules if rule.family not in SECRET_FAMILIES}
-    own |= {rule.id for rule in REQUIREMENT_RULES}
+    own |= {rule.id for rule in (*REQUIREMENT_RULES, *CONTAINER_RULES)}
     assert code == 0
     assert listed == own | {kind.id for kind in kinds()}
 

@@ -293,6 +293,37 @@ def test_a_damaged_identity_is_a_miss(scan, tmp_path, damaged):
 # -- configs and size
 
 
+def test_a_blob_is_found_by_the_digest_that_a_read_of_it_gave(scan, tmp_path):
+    """With the size and digest it has as stored, which a scan found by diff_id does not know."""
+    cache = ScanCache(tmp_path)
+    stored = replace(scan, digest=sha256(b"compressed"), stored_size=123)
+    cache.put(stored)
+    assert cache.find_blob(stored.digest, scan.plan) is None  # nobody said so
+    cache.put_blob(stored)
+    assert cache.find_blob(stored.digest, scan.plan) == stored
+    assert cache.find_blob(stored.digest, "another plan") is None
+    assert cache.find_blob(stored.diff_id, scan.plan) is None  # what is inside a blob is another blob
+
+
+def test_a_blob_whose_scan_was_not_kept_is_a_miss(scan, tmp_path):
+    cache = ScanCache(tmp_path)
+    cut = replace(scan, digest=sha256(b"c"), problems=(Problem("x", "cut off", Effect.INCOMPLETE),))
+    cache.put(cut)
+    cache.put_blob(cut)
+    assert cache.find_blob(cut.digest, scan.plan) is None
+
+
+@pytest.mark.parametrize("damaged", [b"", b"[]", b"{}", b"{", b'{"digest": 1}'])
+def test_a_damaged_note_on_a_blob_is_a_miss(scan, tmp_path, damaged):
+    cache = ScanCache(tmp_path)
+    cache.put(scan)
+    cache.put_blob(scan)
+    assert cache.find_blob(scan.digest, scan.plan) == scan
+    (path,) = files(tmp_path / "blobs")
+    path.write_bytes(damaged)
+    assert cache.find_blob(scan.digest, scan.plan) is None
+
+
 def test_a_config_comes_back_only_as_what_its_digest_says(tmp_path):
     cache = ScanCache(tmp_path)
     blob = b'{"os":"linux"}'

@@ -85,6 +85,10 @@ class Baseline:
         """What a run with this baseline keys its ids with; `own` is the user's key."""
         return bytes.fromhex(self.salt) if self.salt else own
 
+    def accepting(self, findings: Sequence[Finding]) -> Baseline:
+        """This and all findings of one report; their ids must be keyed as this baseline says."""
+        return updated(self, [findings], prune=False).baseline
+
     def comparable(self, key: bytes | None) -> bool:
         """Whether values can be compared in a run that keys its ids with `key`."""
         if self.salt:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from imgscan.configuration import reference
 from imgscan.configuration import schema as schemas
 from imgscan.configuration.configuration import configure, unknown_variables
 from imgscan.configuration.places import lines_of
@@ -18,6 +20,7 @@ from imgscan.configuration.policies import policy_of, with_flags
 from imgscan.configuration.settings import BY_KEY, SETTINGS, Kind, read
 from imgscan.errors import UsageError
 from imgscan.report import Origin, Severity
+from imgscan.report.requirements import REQUIREMENT_RULES
 
 FULL = """\
 # The policy of this project.
@@ -336,3 +339,23 @@ def test_what_the_schema_accepts_is_what_is_read(tmp_path_factory, table):
     with contextlib.suppress(UsageError) if not valid else contextlib.nullcontext():
         configure(directory, {})
         assert valid or loose
+
+
+# --- the page about it
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "policy.md").read_text()
+
+
+def test_the_page_has_the_table_of_settings():
+    assert reference.table() in PAGE, "python -m imgscan.configuration.reference"
+
+
+def test_the_file_on_the_page_is_a_right_one(tmp_path):
+    (shown,) = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    assert policy_of(configured(tmp_path, shown)).requirements.max_build_tools == 0
+    jsonschema.validate(plain(tomllib.loads(shown)), schemas.schema())
+
+
+def test_the_page_names_all_requirements():
+    assert {rule.id for rule in REQUIREMENT_RULES} == set(re.findall(r"^\| `(policy/[a-z-]+)`", PAGE, re.MULTILINE))

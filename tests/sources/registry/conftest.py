@@ -47,6 +47,10 @@ class Clients:
         self._made.append(client)
         return client
 
+    def one(self, registry):
+        """The same client each time."""
+        return next((client for client in self._made if client.registry == registry), None) or self(registry)
+
     def close(self):
         for client in self._made:
             client.close()

@@ -7,7 +7,9 @@ import pytest
 from fixtures.lab.build import VARIANTS, archive_name, write_all
 from fixtures.lab.scenarios import SCENARIOS, Scenario
 from imgscan.pipeline import Options, inspect_image
-from imgscan.report import Finding, Origin, Policy, Severity
+from imgscan.report import Family, Finding, Origin, Policy, Severity
+from tests.image_builder import docker_archive_legacy, image, layer
+from tests.laws import law_7_no_secret_in
 
 WASTEFUL = {"oversized-base", "cache-breaking-order", "started-by-installer"}
 TOLD = {
@@ -58,3 +60,21 @@ def test_the_chown_step_is_told_with_the_copy_that_makes_it_needless(found):
     assert rewrite.added_by is not None
     assert rewrite.added_by.instruction == "RUN chown -R appuser:appuser /app"
     assert rewrite.remediation.startswith("Use COPY --chown")
+
+
+def test_no_message_quotes_a_secret_of_a_command(tmp_path):
+    secret = "sk-live-abc123xyz789"
+    steps = [
+        f"echo API_KEY={secret} > /app/.env && chmod 777 /app/.env",
+        f"curl -k -o /app/x -H 'X-API-KEY: {secret}' https://user:{secret}@a.example/{secret}/latest/x?api_key={secret}",
+        f"API_KEY={secret} pip install flask && API_KEY={secret} sudo rm /app/big",
+    ]
+    layers = [
+        layer({f"app/{at}": "x"}, created_by=f"RUN /bin/sh -c {text} # buildkit") for at, text in enumerate(steps)
+    ]
+    gone = layer({"app/.wh.big": ""}, created_by=f"RUN /bin/sh -c API_KEY={secret} rm /app/big # buildkit")
+    built = image(layer({"app/big": "x" * 1_200_000, "app/.env": f"API_KEY={secret}\n"}), *layers, gone)
+    (report,) = inspect_image(str(docker_archive_legacy(built, tmp_path / "a.tar")), Options())
+    told = {one.rule.id for one in report.verdict.open if one.rule.family is Family.IMAGE_HYGIENE}
+    assert {"image-hygiene/tls-check-off", "image-hygiene/sudo", "image-hygiene/dead-bytes"} <= told
+    law_7_no_secret_in(secret, *(f"{one.message} {one.remediation} {one.location}" for one in report.verdict.open))

@@ -11,7 +11,7 @@ from imgscan.analyzers.analyzer import Evidence, Outcome
 from imgscan.evidence import Confidence, Depth, MemberKind
 from imgscan.overlay import FileVersion
 from imgscan.programs import SHELLS, programs_of
-from imgscan.report import AddedBy, Family, Finding, Location, LocationKind, Rule, Severity
+from imgscan.report import AddedBy, Family, Finding, Location, LocationKind, Origin, Rule, Severity
 from imgscan.waste import dead_parts, written
 
 OVERSIZED = Rule(
@@ -206,6 +206,8 @@ def _finding(evidence: Evidence, unused: int, tools: list[str], layers: list[str
         message=message,
         severity=OVERSIZED.severity,
         confidence=Confidence.MEDIUM,
+        # The layers are the base's; that the image starts from it is its own choice.
+        origin=Origin.OWN if evidence.base is not None else Origin.UNKNOWN,
         added_by=AddedBy(step.layer, step.index, step.instruction.text) if step is not None else None,
         remediation=advice,
     )

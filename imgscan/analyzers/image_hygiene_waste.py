@@ -9,7 +9,7 @@ from imgscan.amounts import counted, size_text
 from imgscan.analyzers.analyzer import Evidence, Outcome, numbered
 from imgscan.evidence import Depth, decode
 from imgscan.overlay import FateKind
-from imgscan.report import Family, Finding, Rule, Severity
+from imgscan.report import Family, Finding, Origin, Rule, Severity
 from imgscan.waste import DeadPart, dead_parts, written
 
 DEAD_BYTES = Rule(
@@ -42,6 +42,7 @@ _TOLD = 1_000_000  # bytes from which a pair of steps is worth a change whatever
 _LEAST, _SHARE = 100_000, 20  # in a small image: from here on, if it is a twentieth of all contents
 _REWRITES = re.compile(r"\b(?:chown|chmod|chgrp|setfacl|touch)\b")
 _MAX_FINDINGS = 12
+_WHOLE = 100  # characters of an instruction that a message quotes; never a part of one, which may be part of a secret
 
 
 class WasteAnalyzer:
@@ -93,6 +94,13 @@ def _joined(parts: list[DeadPart]) -> list[DeadPart]:
     return sorted(pairs.values(), key=lambda part: (-part.bytes, part.made, part.ended))
 
 
+def _layer(evidence: Evidence, layer: int) -> str:
+    """`layer 5`, with a short instruction that made it."""
+    step = evidence.step(layer)
+    text = step.instruction.text if step is not None else ""
+    return f"layer {layer} (`{text}`)" if 0 < len(text) <= _WHOLE else f"layer {layer}"
+
+
 def _only_rewrites(evidence: Evidence, layer: int) -> bool:
     step = evidence.step(layer)
     return step is not None and _REWRITES.search(step.instruction.arguments) is not None
@@ -103,8 +111,9 @@ def _dead(evidence: Evidence, part: DeadPart) -> Finding:
     path = decode(members.path(part.largest))
     ended = "deleted" if part.kind is FateKind.DELETED else "replaced"
     message = (
-        f"{size_text(part.bytes)} in {counted(part.files, 'file')} of layer {part.made} are {ended} by layer "
-        f"{part.ended} and still shipped; the largest is {path} ({size_text(members.sizes[part.largest])})"
+        f"{size_text(part.bytes)} in {counted(part.files, 'file')} of layer {part.made} are {ended} by "
+        f"{_layer(evidence, part.ended)} and still shipped; the largest is {path} "
+        f"({size_text(members.sizes[part.largest])})"
     )
     if part.made == part.ended:
         message = (
@@ -117,6 +126,8 @@ def _dead(evidence: Evidence, part: DeadPart) -> Finding:
         message=message,
         severity=DEAD_BYTES.severity,
         added_by=evidence.added_by(part.made),
+        # Whose the mistake is says the step that ended them: deleting what the base brought saves nothing.
+        origin=evidence.base.origin_of(part.ended, None) if evidence.base is not None else Origin.UNKNOWN,
         remediation=DEAD_BYTES.remediation,
     )
 
@@ -130,8 +141,8 @@ def _rewrite(evidence: Evidence, layer: int, parts: list[DeadPart]) -> Finding:
     if made in ("COPY", "ADD"):
         advice = f"Use {made} --chown=USER:GROUP (--chmod=MODE) instead of a step of its own: saves {size_text(size)}."
     message = (
-        f"layer {layer} stores {counted(files, 'file')} once more with the same bytes and another owner, mode or "
-        f"time: {size_text(size)}, most of them from layer {biggest.made}"
+        f"{_layer(evidence, layer)} stores {counted(files, 'file')} once more with the same bytes and another owner, "
+        f"mode or time: {size_text(size)}, most of them from layer {biggest.made}"
     )
     return Finding(
         rule=METADATA_REWRITE,

@@ -15,8 +15,10 @@ from imgscan.analyzers.image_hygiene_copies import CopiesAnalyzer
 from imgscan.analyzers.image_hygiene_files import FilesAnalyzer
 from imgscan.analyzers.image_hygiene_settings import SettingsAnalyzer
 from imgscan.analyzers.image_hygiene_waste import WasteAnalyzer
+from imgscan.base_image import BaseImage
+from imgscan.evidence import Confidence
 from imgscan.image.image import SourceKind
-from imgscan.report import Finding, Policy, Severity
+from imgscan.report import Finding, Origin, Policy, Severity
 from tests.analyzers.evidence import evidence_of
 from tests.image_builder import directory, executable, file, image, layer, step
 
@@ -51,7 +53,7 @@ def test_a_deleted_file_is_told_with_its_bytes_and_both_steps():
         layer({"app/big": BIG}, created_by="COPY . . # buildkit"),
         layer({"app/.wh.big": ""}, created_by="RUN /bin/sh -c rm app/big # buildkit"),
     )["dead-bytes"]
-    assert "1.2 MB in 1 file of layer 1 are deleted by layer 2" in found.message
+    assert "1.2 MB in 1 file of layer 1 are deleted by layer 2 (`RUN rm app/big`)" in found.message
     assert "app/big" in found.message
     assert found.added_by is not None
     assert found.added_by.instruction == "COPY . ."
@@ -405,3 +407,16 @@ pip3 install --disable-pip-version-check --no-cache-dir "setuptools==65.5.1" 'wh
 @pytest.mark.parametrize("text", [NODE_STEP, PYTHON_STEP])
 def test_steps_of_official_images_are_not_told(text: str):
     assert not run(text)
+
+
+def test_a_long_instruction_is_not_quoted_in_part():
+    gone = layer({".wh.a": ""}, created_by=f"RUN /bin/sh -c rm a {'x' * 200} # buildkit")
+    assert "xxx" not in told(WasteAnalyzer(), layer({"a": BIG}), gone)["dead-bytes"].message
+
+
+@pytest.mark.parametrize(("base", "origin"), [(1, Origin.OWN), (2, Origin.BASE)])
+def test_dead_bytes_are_of_the_one_who_ended_them(base: int, origin: Origin):
+    evidence = evidence_of(image(layer({"a": BIG}), layer({".wh.a": ""})))
+    known = BaseImage("x", None, base, base, Confidence.HIGH, "it is there")
+    (found,) = WasteAnalyzer().analyze(replace(evidence, base=known)).findings
+    assert found.origin is origin

@@ -18,6 +18,8 @@ from urllib.parse import unquote
 
 from imgscan.errors import Problem
 from imgscan.evidence import Confidence
+from imgscan.image.dockerfile_mapping import map_dockerfile
+from imgscan.image.dockerfile_parser import WrittenDockerfile
 from imgscan.image.image import Builder, HistoryStep, Image, ImageConfig
 from imgscan.image.oci import BadDocument, parse_json
 from imgscan.report import Origin
@@ -93,13 +95,18 @@ class _Hint:
 
 
 def find_base(
-    image: Image, neighbours: Sequence[KnownImage] = (), stated: KnownImage | None = None
+    image: Image,
+    neighbours: Sequence[KnownImage] = (),
+    stated: KnownImage | None = None,
+    written: WrittenDockerfile | None = None,
 ) -> BaseImage | None:
     """The base image of `image`, by the best evidence for its name and for where it ends; None without any.
 
-    `stated` is the image that the user says it is; `neighbours` are other images with names in the same place.
+    `stated` is the image that the user says it is; `neighbours` are other images with names in the same place;
+    `written` is the Dockerfile that the user says it was built from.
     """
-    hints = [*_stated(image, stated), *_buildah(image), *_neighbours(image, neighbours), *_documents(image)]
+    hints = [*_stated(image, stated), *_dockerfile(image, written), *_buildah(image)]
+    hints += [*_neighbours(image, neighbours), *_documents(image)]
     hints += _history(image, named=any(hint.reference for hint in hints))
     if not hints:
         return None
@@ -153,6 +160,21 @@ def _stated(image: Image, stated: KnownImage | None) -> Iterator[_Hint]:
         steps = len(stated.steps) if _same_history(image, stated) else _steps_of(image, count)
         evidence = f"--base {stated.reference}: its {count} layers are the first of this image"
         yield _Hint(evidence, Confidence.HIGH, stated.reference, layers=count, steps=steps)
+
+
+def _dockerfile(image: Image, written: WrittenDockerfile | None) -> Iterator[_Hint]:
+    """The steps that no instruction of the Dockerfile made, where all of its instructions made one."""
+    mapping = map_dockerfile(written, image.steps) if written is not None else None
+    if written is None or mapping is None or not mapping.base_steps or mapping.missing or mapping.extra:
+        return
+    layers = _layers_before(image, mapping.base_steps)
+    stage = next(stage for stage in written.stages if stage.line == mapping.from_line)
+    if layers and stage.base != "scratch":
+        evidence = (
+            f"{written.path}:{stage.line}: no instruction of it made the {mapping.base_steps} steps before its own"
+        )
+        name = None if "$" in stage.base else stage.base[:_MAX_TEXT]  # --build-arg may have set it
+        yield _Hint(evidence, Confidence.HIGH, name, layers=layers, steps=mapping.base_steps)
 
 
 def _buildah(image: Image) -> Iterator[_Hint]:

@@ -118,7 +118,9 @@ def open_evidence(
     run = _Run(options, plan_for(analyzers, options))
     with open_image(reference, options, run) as opened:
         bases = _stated_bases(options)
-        evidences = [with_base(run.evidence(image, opened), opened, bases) for image in opened.images]
+        evidences = [
+            with_base(run.evidence(image, opened), opened, bases, options.dockerfile) for image in opened.images
+        ]
     run.finish()
     yield evidences, analyzers, run.revealed
 
@@ -163,14 +165,19 @@ def _stated_bases(options: Options) -> tuple[KnownImage, ...]:
         return tuple(KnownImage.of(image) for image in opened.images)
 
 
-def with_base(evidence: Evidence, opened: Opened, stated: Sequence[KnownImage] = ()) -> Evidence:
+def with_base(
+    evidence: Evidence,
+    opened: Opened,
+    stated: Sequence[KnownImage] = (),
+    written: WrittenDockerfile | None = None,
+) -> Evidence:
     """The evidence of one of the `opened` images, with the image it was built FROM as far as that is known."""
     image = evidence.image
     others = [KnownImage.of(other) for other in opened.images if other is not image and other.tags]
     named = [known for known in stated if begins_with(image, known.diff_ids)] or list(stated)
     chosen = named[0] if named else None
     image = replace(image, problems=(*image.problems, *base_problems(image, chosen)))
-    return replace(evidence, image=image, base=find_base(image, (*others, *opened.neighbours), chosen))
+    return replace(evidence, image=image, base=find_base(image, (*others, *opened.neighbours), chosen, written))
 
 
 def chosen_analyzers(families: Sequence[str]) -> tuple[Analyzer, ...]:

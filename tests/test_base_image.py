@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from imgscan.base_image import BaseImage, KnownImage, base_problems, find_base
 from imgscan.evidence import Confidence
 from imgscan.image.blob import StreamedBlob
+from imgscan.image.dockerfile_parser import parse_dockerfile
 from imgscan.image.history import join_history
 from imgscan.image.image import Attestation, Image, Layer, SourceKind
 from imgscan.image.oci import parse_config
@@ -55,6 +56,25 @@ def test_the_image_that_the_user_names_wins_where_its_layers_are_the_first():
     assert (found.reference, found.layers, found.steps, found.confidence) == (
         "registry.test/node:20", 2, 3, Confidence.HIGH,
     )  # fmt: skip
+
+
+def test_a_dockerfile_says_where_its_own_steps_begin_and_what_they_stand_on():
+    built = metadata(image(*BASE_PARTS, CLASSIC_CMD, step("ENV TOKEN=x"), OWN[1]))
+    text = "ARG TAG=20\nFROM node:20\nENV TOKEN=x\nCOPY . .\n"
+    found = find_base(built, written=parse_dockerfile(text, "Dockerfile"))
+    assert found is not None
+    assert (found.reference, found.layers, found.steps, found.confidence) == ("node:20", 2, 3, Confidence.HIGH)
+    assert "Dockerfile:2" in found.evidence
+    varied = find_base(built, written=parse_dockerfile(text.replace("node:20", "node:$TAG"), "Dockerfile"))
+    assert varied is not None
+    assert (varied.reference, varied.layers) == (None, 2)
+
+
+@pytest.mark.parametrize("text", ["FROM node:20\nENV TOKEN=x\nCOPY . .\nRUN more\n", "FROM other\nRUN make\n"])
+def test_a_dockerfile_that_is_not_quite_the_image_s_is_no_evidence(text):
+    built = metadata(image(*BASE_PARTS, CLASSIC_CMD, step("ENV TOKEN=x"), OWN[1]))
+    found = find_base(built, written=parse_dockerfile(text, "Dockerfile"))
+    assert found is None or "Dockerfile" not in found.evidence
 
 
 def test_a_named_image_that_is_not_the_base_is_told_and_not_believed():

@@ -146,15 +146,19 @@ def open_image(reference: str, options: Options, run: _Run | None = None) -> Ite
     run = run or _Run(options, ScanPlan(depth=Depth.CONFIG))
     request = Request(reference, options.platforms, options.timeout, insecure=options.insecure)
     with open_reference(request, run) as opened:
-        yield replace(opened, images=tuple(_asked_for(image, reference, options) for image in opened.images))
+        yield replace(opened, images=tuple(_asked_for(image, reference, options, opened) for image in opened.images))
 
 
-def _asked_for(image: Image, reference: str, options: Options) -> Image:
-    """The image, with what asks for it once more: that of a platform that was chosen is chosen again."""
-    chosen = options.platforms.all or options.platforms.platform is not None
-    platform = f" --platform {image.config.platform}" if chosen else ""
-    insecure = " --insecure" if options.insecure else ""
-    return replace(image, asked=shlex.quote(reference) + platform + insecure)
+def _asked_for(image: Image, reference: str, options: Options, opened: Opened) -> Image:
+    """The image, with what asks for it once more: that of a chosen platform, or one of several, is chosen again."""
+    words = [shlex.quote(reference)]
+    if options.platforms.all or options.platforms.platform is not None:
+        words.append(f"--platform {image.config.platform}")
+    if sum(other.config.platform == image.config.platform for other in opened.images) > 1:
+        words.append(f"--image {shlex.quote(image.config.image_id[:19])}")
+    if options.insecure:
+        words.append("--insecure")
+    return replace(image, asked=" ".join(words))
 
 
 def _stated_bases(options: Options) -> tuple[KnownImage, ...]:

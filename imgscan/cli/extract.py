@@ -51,6 +51,7 @@ def extract(
     force: Force = False,
     evidence: Evidence = None,
     platform: options.PlatformText = None,
+    image_name: options.ImageName = None,
     allow_incomplete: options.AllowIncomplete = False,
     timeout: options.Timeout = None,
     insecure: options.Insecure = False,
@@ -81,7 +82,7 @@ def extract(
         with opening(manner) as chosen:
             from imgscan.recovery import recover  # noqa: PLC0415
 
-            found = stack.enter_context(recover(image, path, chosen, layer=layer, member=member))
+            found = stack.enter_context(recover(image, path, chosen, layer=layer, member=member, image=image_name))
         _check_whole(found, allow_incomplete=allow_incomplete)
         to_stdout = target == "-" or (file is None and bag is None)
         if to_stdout and not force:

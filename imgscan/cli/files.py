@@ -67,6 +67,7 @@ def files(
     formats: Formats = None,
     target: options.Output = None,
     platform: options.PlatformText = None,
+    image_name: options.ImageName = None,
     allow_incomplete: options.AllowIncomplete = False,
     strict: options.Strict = False,
     timeout: options.Timeout = None,
@@ -96,7 +97,7 @@ def files(
     with opening(manner) as chosen:
         from imgscan.listing import list_files  # noqa: PLC0415
 
-        listings = list_files(image, chosen, selection, digests=wanted)
+        listings = list_files(image, chosen, selection, digests=wanted, image=image_name)
     for destination in destinations:
         deliver_lines(destination, _lines(destination, listings, wanted))
     completeness = options.parse_completeness(allow_incomplete=allow_incomplete, strict=strict)

@@ -207,6 +207,12 @@ def configuration_of(parameter: str | None) -> Configuration:
     return held if isinstance(held, Configuration) else Configuration()
 
 
+ImageName = Annotated[
+    str | None,
+    typer.Option("--image", metavar="NAME", help="Of several images in one archive: a tag, or how an id begins."),
+]
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         write_output(f"imgscan {__version__}\n")

@@ -142,7 +142,7 @@ def _ambiguous(found: Sequence[Candidate]) -> UsageError:
     images = {id(one.evidence): one.evidence.image for one in found}
     if len(images) > 1:
         platforms = ", ".join(f"{image.reference} ({image.config.platform})" for image in images.values())
-        return UsageError(f"{_shown(found[0])} differs in {platforms}", tip="choose one image, as with --platform")
+        return UsageError(f"{_shown(found[0])} differs in {platforms}", tip="choose one: --image NAME, or --platform")
     layers = [one.version.layer for one in found]
     places = [f"--layer {layer}" for layer in dict.fromkeys(layers)]
     if len(places) < len(found):  # a layer has it more than once

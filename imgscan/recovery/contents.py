@@ -19,7 +19,7 @@ from imgscan.evidence import LayerScan, encode
 from imgscan.image.blob import FileBlob, Readable
 from imgscan.image.compression import Compression, PlainStream
 from imgscan.layers.member_taking import MemberTaking, spooled
-from imgscan.listing import members_plan
+from imgscan.listing import members_plan, named
 from imgscan.overlay import FileVersion
 from imgscan.pipeline import Options, open_layers
 from imgscan.recovery.choice import Candidate, choose, spellings
@@ -59,17 +59,24 @@ class Recovered:
 
 @contextmanager
 def recover(
-    reference: str, path: str, options: Options, *, layer: int | None = None, member: int | None = None
+    reference: str,
+    path: str,
+    options: Options,
+    *,
+    layer: int | None = None,
+    member: int | None = None,
+    image: str | None = None,
 ) -> Iterator[Recovered]:
     """One version of `path`: the only one, or the one that `layer` brought (and that is its entry `member`).
 
+    Of several images in an archive, those that `image` names are looked through.
     UsageError for a path that the image does not have, that several different versions share, or that has no bytes;
     ImgscanError where the bytes are gone: the layer was not read, or changed meanwhile.
     """
     with ExitStack() as stack:
         taking = stack.enter_context(MemberTaking(encode(text) for text in spellings(path)))
         evidences = open_layers(reference, options, members_plan(digests=True), taking.read)
-        chosen = choose(evidences, path, layer, member)
+        chosen = choose(named(evidences, image), path, layer, member)
         yield _recovered(chosen, _bytes(reference, options, chosen, taking, stack))
 
 

@@ -4,7 +4,7 @@
 
 A layer knows the mtime alone; the other times are 0, which readers take for unknown. Where a name ends, `(deleted)`,
 `(overwritten)` or `(rewritten)` says what became of that version. The inode is `LAYER-MEMBER` of the entry that holds
-the bytes, so that hard links share one.
+the bytes, so that hard links share one. Lines that begin with `#` are comments.
 Format: wiki.sleuthkit.org, "Body file"; mactime takes percent signs with two hex digits for escapes.
 """
 
@@ -39,12 +39,21 @@ _LOOKS_ESCAPED = re.compile("%(?=[0-9A-Fa-f]{2})")
 
 
 def lines(listings: Sequence[Listing]) -> Iterator[str]:
-    """One line a version; a comment names each image."""
+    """One line a version; comments before them name the image and say what made its layers, and when."""
     for listing in listings:
         image = listing.image
-        yield f"# {one_line(f'{image.reference} {image.platform} {image.image_id}', 400)}\n"
+        steps = {step.index: step for step in image.history}
+        yield _comment(f"{image.reference} {image.platform} {image.image_id}")
+        for layer in image.layers:
+            step = steps.get(layer.history) if layer.history is not None else None
+            made = f"{step.created} {layer.instruction}" if step is not None else "no step of the history"
+            yield _comment(f"layer {layer.index} {layer.diff_id}: {made}")
         for row in listing.selected():
             yield _line(row)
+
+
+def _comment(text: str) -> str:
+    return f"# {one_line(text, 1000)}\n"
 
 
 def _line(row: FileRow) -> str:

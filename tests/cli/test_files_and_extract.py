@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -12,7 +13,8 @@ import sys
 import pytest
 
 from imgscan.cli import main
-from tests.image_builder import docker_archive_hybrid, hardlink, image, layer
+from tests.image_builder import docker_archive_hybrid, hardlink, image, layer, step
+from tests.laws import law_7_no_secret_in
 
 SECRET = bytes(range(256)) * 10
 
@@ -219,3 +221,33 @@ def test_binary_does_not_go_to_a_terminal_unasked(archive):
         os.close(leader)
         assert done.returncode == code
         assert (b"not plain text" in done.stderr) == (code == 2)
+
+
+def test_what_one_of_several_images_quotes_gives_its_own_bytes(run, tmp_path):
+    made = [
+        image(layer({"app/.env": f"API_KEY=sk-live-{word}\n"}), layer({"app/.wh..env": ""}), tags=[f"app:{word}"])
+        for word in ("abc123xyz789", "qrs456tuv012")
+    ]
+    path = docker_archive_hybrid(made, tmp_path / "both.tar")
+    reports = json.loads(run("inspect", path, "-f", "json", "--families", "file-secret")[1])["reports"]
+    commands = [report["findings"][0]["recover"] for report in reports]
+    assert [run(*shlex.split(command)[1:])[1] for command in commands] == [
+        b"API_KEY=sk-live-abc123xyz789\n",
+        b"API_KEY=sk-live-qrs456tuv012\n",
+    ]
+
+
+def test_secrets_of_the_metadata_are_in_no_listing_and_no_bag(run, tmp_path):
+    password = "hunter2prod-Xk9Vw4"
+    made = image(
+        layer({"a": "x"}, created_by=f"RUN /bin/sh -c curl -u admin:{password} https://repo.example/x # buildkit"),
+        step(f"ENV DB_PASSWORD={password}"),
+        layer({".wh.a": ""}, created_by=f"RUN |1 DB_PASSWORD={password} /bin/sh -c rm a # buildkit"),
+        env=[f"DB_PASSWORD={password}"],
+    )
+    path = docker_archive_hybrid(made, tmp_path / "image.tar")
+    outputs = [run("files", path, "-f", form)[1] for form in ("table", "json", "bodyfile")]
+    assert run("extract", path, "a", "--evidence", tmp_path / "bag")[0] == 0
+    outputs += [file.read_bytes() for file in (tmp_path / "bag").rglob("*") if file.is_file()]
+    assert any(b"curl" in output for output in outputs)
+    law_7_no_secret_in(password, *outputs)

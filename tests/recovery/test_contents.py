@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -33,7 +34,7 @@ from tests.random_layers import LAYERS, WAYS, built
 OPTIONS = Options()
 
 
-def recovered(reference: object, path: str, **which: int) -> bytes:
+def recovered(reference: object, path: str, **which: Any) -> bytes:
     with recover(str(reference), path, OPTIONS, **which) as found:
         data = b"".join(found.pieces())
         assert (found.sha256, found.size, found.missing) == (hashlib.sha256(data).hexdigest(), len(data), 0)
@@ -70,7 +71,7 @@ def versions(tmp_path):
     )
 
 
-def refusal(reference: object, path: str, **which: int) -> ImgscanError:
+def refusal(reference: object, path: str, **which: Any) -> ImgscanError:
     with pytest.raises(ImgscanError) as told, recover(str(reference), path, OPTIONS, **which):
         pass
     return told.value
@@ -168,3 +169,16 @@ def test_a_path_that_may_be_in_a_layer_that_was_not_read_is_not_called_absent(tm
     assert error.exit_code == 3
     assert "could be read" in error.message
     assert recovered(path, "a") == b"x"
+
+
+def test_one_of_several_images_is_named_by_its_tag_or_id(tmp_path):
+    one, other = (image(layer({"a": data}), tags=[f"app:{data}"]) for data in ("1", "2"))
+    path = docker_archive_hybrid([one, other], tmp_path / "both.tar")
+    error = refusal(path, "a")
+    assert "app:1" in error.message
+    assert "app:2" in error.message
+    assert "--image NAME" in error.tip
+    assert recovered(path, "a", image="app:1") == b"1"
+    assert recovered(path, "a", image=other.image_id[:19]) == b"2"
+    assert recovered(path, "a", image=other.image_id.removeprefix("sha256:")) == b"2"
+    assert "app:1, app:2" in refusal(path, "a", image="app:3").tip

@@ -82,8 +82,9 @@ def test_the_table_has_a_line_for_every_row_and_no_character_that_directs(rows, 
 @settings(max_examples=150, deadline=None)
 @given(LISTINGS)
 def test_a_body_file_has_eleven_fields_a_line(rows):
-    comment, *lines = bodyfile.lines([listing(rows)])
-    assert comment.startswith("# ")
+    told = list(bodyfile.lines([listing(rows)]))
+    comments, lines = told[: LAYERS + 1], told[LAYERS + 1 :]
+    assert all(line.startswith("# ") and line[:-1].isprintable() for line in comments)
     assert len(lines) == len(rows)
     for line, one in zip(lines, rows, strict=True):
         assert line.endswith("\n")

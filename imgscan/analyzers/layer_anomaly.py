@@ -123,10 +123,12 @@ def _of_files(evidence: Evidence) -> Iterator[Finding]:
     seen = set()
     for problem in evidence.image.problems:
         layer, path = problem.layer, problem.path
-        if problem.code not in BY_FILE or layer is None or (problem.code, layer, path) in seen:
+        if problem.code not in BY_FILE or layer is None:
             continue
-        seen.add((problem.code, layer, path))
         rule = BY_FILE[problem.code]
+        if path is not None and (rule, layer, path) in seen:
+            continue  # twice there, and a directory as well
+        seen.add((rule, layer, path))
         message = f"{problem.message}: {_quoted(path)}" if path is not None else problem.message
         versions = [] if path is None else [each for each in evidence.overlay.versions(path) if each.layer == layer]
         if path is not None and (layer, path) in raw:
@@ -226,7 +228,7 @@ def _devices(evidence: Evidence) -> Iterator[Finding]:
     for layer, scan in enumerate(evidence.scans):
         for index in _device_members(scan.members):
             version = evidence.overlay.version_of(layer, index)
-            if not _IN_DEV.match(version.path):
+            if not _IN_DEV.match(version.path) and version.fate.by_layer != layer:
                 kind = "block" if version.member.kind is MemberKind.BLOCK_DEVICE else "character"
                 yield _of_version(evidence, DEVICE, version, f"a {kind} device outside of /dev", DEVICE.severity)
 
@@ -248,7 +250,9 @@ def _changed(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _of_version(evidence: Evidence, rule: Rule, version: FileVersion, message: str, severity: Severity) -> Finding:
-    found = _finding(rule, Location(LocationKind.FILE, path=version.path, layer=version.layer), message, severity)
+    found = _finding(
+        rule, Location(LocationKind.FILE, path=version.path or ".", layer=version.layer), message, severity
+    )
     return replace(found, fate=evidence.fate_of(version), added_by=evidence.added_by(version.layer))
 
 

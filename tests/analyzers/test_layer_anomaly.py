@@ -82,6 +82,11 @@ def test_an_ordinary_image_with_deletions_links_and_rewrites_is_in_order(told):
         ([layer([("a", "one"), ("a", "two")])], [("duplicate-entry", HIGH)]),
         ([layer([("a", "same"), ("a", "same")])], [("duplicate-entry", MEDIUM)]),
         ([layer([("a", "file"), ("a/b", "below")])], [("duplicate-entry", HIGH)]),
+        ([layer([("a", "file"), ("a", "other"), ("a/b", "below")])], [("duplicate-entry", HIGH)]),
+        (
+            [layer([("a", file(kind="char")), ("a", file(kind="char"))])],
+            [("device-node", MEDIUM), ("duplicate-entry", MEDIUM)],
+        ),
         ([layer({"../../etc/cron.d/x": "1"})], [("deceptive-name", MEDIUM)]),
         ([layer({"a/.../b": "1"})], [("deceptive-name", MEDIUM)]),
         ([layer({"a/.. ": "1"})], [("deceptive-name", MEDIUM)]),

@@ -22,7 +22,7 @@ from imgscan.sources.registry.reference import address, host_of, is_loopback
 if TYPE_CHECKING:
     import requests
 
-    from imgscan.sources.registry.sessions import RegistrySession
+    from imgscan.sources.registry.sessions import RegistrySession, Trust
 
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 60.0
@@ -66,6 +66,7 @@ class Transport:
         self._lock = threading.Lock()
         self._local = threading.local()
         self._sessions: list[RegistrySession] = []
+        self._trust: Trust | None = None
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -213,19 +214,18 @@ class Transport:
             local = self._local
         session: RegistrySession | None = getattr(local, "session", None)
         if session is None:
-            from imgscan.sources.registry.sessions import make_session  # noqa: PLC0415
+            from imgscan.sources.registry.sessions import make_session, make_trust  # noqa: PLC0415
 
-            session = make_session(
-                f"https://{address(self.registry)}",
-                certificates_for(self.registry, self._environment),
-                authority_file(self._environment),
-                insecure=self._access.insecure,
-                # Go's rule, which docker keeps to: no proxy for what is on this machine.
-                direct=host_of(self.registry) if is_loopback(self.registry) else "",
-            )
-            local.session = session
             with self._lock:
+                if self._trust is None:
+                    files = certificates_for(self.registry, self._environment)
+                    named = authority_file(self._environment)
+                    self._trust = make_trust(self.registry, files, named, insecure=self._access.insecure)
+                # Go's rule, which docker keeps to: no proxy for what is on this machine.
+                direct = host_of(self.registry) if is_loopback(self.registry) else ""
+                session = make_session(f"https://{address(self.registry)}", self._trust, direct=direct)
                 self._sessions.append(session)
+            local.session = session
         return session
 
 

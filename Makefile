@@ -49,6 +49,7 @@ docs: $(STAMP) ## docs/rules.md, docs/checks.md and the compiled rules, from the
 	$(BIN)/python -m imgscan.secrets.rules.compiled
 	$(BIN)/python -m imgscan.cli.rule_book > docs/rules.md
 	$(BIN)/python -m scripts.checks > docs/checks.md
+	$(BIN)/python -m imgscan.configuration.schema > imgscan/configuration/imgscan.schema.json
 
 bench: $(STAMP) ## speed and memory against the targets, as ratios in one run
 	$(BIN)/python -m bench.run $(ARGS)

@@ -201,12 +201,10 @@ def with_leftovers(reports: Sequence[Report], policy: Policy, *, whole: bool) ->
     asked = whole and not policy.families and policy.only is None
     if not asked or not reports or not all(report.complete for report in reports):
         return list(reports)
-    unused = [ignore for ignore in policy.ignores if all(ignore in report.verdict.unused for report in reports)]
-    absent = [
-        entry
-        for entry in (policy.baseline.entries if policy.baseline is not None else ())
-        if all(entry in report.verdict.absent for report in reports)
-    ]
+    unmet = set(reports[0].verdict.unused).intersection(*(report.verdict.unused for report in reports))
+    unused = [ignore for ignore in policy.ignores if ignore in unmet]
+    gone = set(reports[0].verdict.absent).intersection(*(report.verdict.absent for report in reports))
+    absent = [entry for entry in (policy.baseline.entries if policy.baseline is not None else ()) if entry in gone]
     name = policy.baseline.name if policy.baseline is not None else ""
     problems = (*told_unused(unused), *told_absent(absent, name))
     return [replace(report, problems=(*report.problems, *problems)) for report in reports]

@@ -29,8 +29,8 @@ def _value(setting: Setting) -> str:
             return f"a table of {choices}"
         case Kind.SIZE:
             return '`1000000`, `"300 MB"`, `"1.5 GiB"`'
-        case kind:
-            return kind.value
+        case _:
+            return str(setting.kind.value)
 
 
 def _default(setting: Setting) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
 
 from imgscan.errors import UsageError
 from imgscan.report.finding import Family, Finding, fingerprint_of
@@ -123,31 +123,54 @@ def compare(findings: Sequence[Finding], entries: Iterable[Entry], *, values: bo
     Findings that share rule, place and name are told apart by their secrets' values, and by their order where there
     are none or `values` is False: then the key that the entries were made with is not at hand.
     """
-    left: dict[tuple[str, ...], list[Entry]] = {}
-    for entry in sorted(entries, key=lambda entry: (entry.identity, entry.ordinal)):
-        left.setdefault(entry.identity, []).append(entry)
+    left = _Left(entries)
     matched: dict[int, Entry] = {}
-    if values:
-        for at, finding in enumerate(findings):
-            check = check_of(finding)
-            _take(matched, at, left.get(finding.identity, []), lambda entry, check=check: entry.check == check != "")
+    for at, finding in enumerate(findings if values else ()):
+        entry = left.with_value(finding.identity, check_of(finding))
+        if entry is not None:
+            matched[at] = entry
     for at, finding in enumerate(findings):
         if at not in matched:
-            group = left.get(finding.identity, [])
-            loose = not values or finding.secret is None
-            _take(matched, at, group, lambda entry, loose=loose: loose or not entry.check)
+            entry = left.at_place(finding.identity, any_value=not values or finding.secret is None)
+            if entry is not None:
+                matched[at] = entry
     return Compared(
         tuple((finding, matched[at]) for at, finding in enumerate(findings) if at in matched),
         tuple(finding for at, finding in enumerate(findings) if at not in matched),
-        tuple(entry for group in left.values() for entry in group),
+        left.all(),
     )
 
 
-def _take(matched: dict[int, Entry], at: int, group: list[Entry], fits: Any) -> None:
-    entry = next((entry for entry in group if fits(entry)), None)
-    if entry is not None:
-        matched[at] = entry
-        group.remove(entry)
+class _Left:
+    """Entries that have not met their finding yet, in order; thousands of them may share one place."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._entries = sorted(entries, key=lambda entry: (entry.identity, entry.ordinal))
+        self._taken: set[int] = set()
+        self._by_value: dict[tuple[tuple[str, ...], str], deque[int]] = {}
+        self._by_place: dict[tuple[str, ...], deque[int]] = {}
+        for at, entry in enumerate(self._entries):
+            self._by_value.setdefault((entry.identity, entry.check), deque()).append(at)
+            self._by_place.setdefault(entry.identity, deque()).append(at)
+
+    def with_value(self, identity: tuple[str, ...], check: str) -> Entry | None:
+        """The first with this check; none has an empty one."""
+        return self._first(self._by_value.get((identity, check))) if check else None
+
+    def at_place(self, identity: tuple[str, ...], *, any_value: bool) -> Entry | None:
+        """The first one there, or the first that accepts any value."""
+        return self._first(self._by_place.get(identity) if any_value else self._by_value.get((identity, "")))
+
+    def _first(self, waiting: deque[int] | None) -> Entry | None:
+        while waiting:
+            at = waiting.popleft()
+            if at not in self._taken:
+                self._taken.add(at)
+                return self._entries[at]
+        return None
+
+    def all(self) -> tuple[Entry, ...]:
+        return tuple(entry for at, entry in enumerate(self._entries) if at not in self._taken)
 
 
 @dataclass(frozen=True, slots=True)

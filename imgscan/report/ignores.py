@@ -76,32 +76,70 @@ def matches_path(pattern: str, path: str) -> bool:
     `*`, `?` and `[...]` stay within a name, `**` is any number of directories, a leading slash may be there or not.
     A pattern that ends in a slash means all below it, one without a slash a name in any directory.
     """
+    glob, names = _glob_of(pattern), path.removeprefix("/").split("/")
+    if glob.several:
+        return _walk(glob, names)
+    head, tail = glob.head, glob.tail
+    if tail is None:
+        return len(names) == len(head) and all(map(_fits, head, names))
+    # What stands at the end of a pattern tells most paths apart.
+    return (
+        len(names) >= len(head) + max(len(tail), 1)
+        and all(map(_fits, reversed(tail), reversed(names)))
+        and all(map(_fits, head, names))
+    )
+
+
+_Part = str | re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Glob:
+    """A glob taken apart: the names before its `**` and those behind it, None without one.
+
+    With `several` of them, `head` has all, each as the text `**`.
+    """
+
+    head: tuple[_Part, ...]
+    tail: tuple[_Part, ...] | None = None
+    several: bool = False
+
+
+@lru_cache(maxsize=1024)
+def _glob_of(pattern: str) -> _Glob:
     pattern = pattern.removeprefix("/") if "/" in pattern.strip("/") or pattern.startswith("/") else f"**/{pattern}"
-    pattern = f"{pattern}**" if pattern.endswith("/") else pattern
-    return _walk(tuple(pattern.split("/")), path.removeprefix("/").split("/"))
+    names = (f"{pattern}**" if pattern.endswith("/") else pattern).split("/")
+    parts = tuple(_glob(name) if name != "**" and re.search(r"[*?\[]", name) else name for name in names)
+    if parts.count("**") > 1:
+        return _Glob(parts, several=True)
+    if "**" not in parts:
+        return _Glob(parts)
+    at = parts.index("**")
+    return _Glob(parts[:at], parts[at + 1 :])
 
 
-def _walk(pattern: tuple[str, ...], names: list[str]) -> bool:
+def _fits(part: _Part, name: str) -> bool:
+    return part == name if isinstance(part, str) else part.match(name) is not None
+
+
+def _walk(glob: _Glob, names: list[str]) -> bool:
     """Names against parts of a pattern, each pair once: what an image calls its files cannot make it slow."""
+    parts, last = glob.head, len(glob.head) - 1
     reached = {0}
     for name in (*names, None):
-        # `**` may also be nothing at all: whoever stands before it may as well stand behind it.
-        for at in sorted(reached):
-            while at < len(pattern) and pattern[at] == "**" and at + 1 < len(pattern):
-                at += 1  # noqa: PLW2901
+        # `**` may also be nothing at all, but at the end: whoever stands before it may as well stand behind it.
+        for start in sorted(reached):
+            at = start
+            while at < last and parts[at] == "**":
+                at += 1
                 reached.add(at)
         if name is None:
             break
-        stepped = {at for at in reached if at < len(pattern) and pattern[at] == "**"}
-        stepped |= {
-            at + 1
-            for at in reached
-            if at < len(pattern) and (pattern[at] == "**" or _glob(pattern[at]).match(name) is not None)
-        }
-        reached = stepped
+        wide = {at for at in reached if at <= last and parts[at] == "**"}
+        reached = wide | {at + 1 for at in reached if at <= last and (at in wide or _fits(parts[at], name))}
         if not reached:
             return False
-    return len(pattern) in reached
+    return len(parts) in reached
 
 
 @lru_cache(maxsize=1024)

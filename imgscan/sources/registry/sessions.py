@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.certs import where
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from imgscan import __version__
@@ -174,5 +174,5 @@ def _context(authorities: str | None, *, insecure: bool) -> ssl.SSLContext:
         context.load_verify_locations(**{"capath" if path.is_dir() else "cafile": authorities})
     else:
         context.load_default_certs()
-        context.load_verify_locations(where())
+        context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
     return context

@@ -112,6 +112,7 @@ class _Map:
         self._told = told
         self._layers = 0
         self._bytes = 0
+        self._total = sum(max(task.size, 0) for task in tasks)
 
     def run(self) -> None:
         suspects = [task for task, outcome in self._done(self._tasks, _AHEAD) if not self._kept(task, outcome)]
@@ -153,8 +154,7 @@ class _Map:
             )
         self._layers += 1
         self._bytes += max(task.size, 0)
-        total = sum(max(task.size, 0) for task in self._tasks)
-        self._told(MapProgress(self._layers, len(self._tasks), self._bytes, total))
+        self._told(MapProgress(self._layers, len(self._tasks), self._bytes, self._total))
 
     def _done(self, tasks: Sequence[LayerTask], ahead: int) -> Iterator[tuple[LayerTask, LayerOutcome | BaseException]]:
         """What becomes of tasks, as it comes; no more are under way than keep all slots busy."""

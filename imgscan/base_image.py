@@ -171,7 +171,7 @@ def _dockerfile(image: Image, written: WrittenDockerfile | None) -> Iterator[_Hi
     stage = next(stage for stage in written.stages if stage.line == mapping.from_line)
     if layers and stage.base != "scratch":
         evidence = (
-            f"{written.path}:{stage.line}: no instruction of it made the {mapping.base_steps} steps before its own"
+            f"{written.path}:{stage.line}: its instructions made all but the first {mapping.base_steps} steps"
         )
         name = None if "$" in stage.base else stage.base[:_MAX_TEXT]  # --build-arg may have set it
         yield _Hint(evidence, Confidence.HIGH, name, layers=layers, steps=mapping.base_steps)

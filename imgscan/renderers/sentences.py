@@ -87,7 +87,7 @@ def sentence(finding: Finding, *, show_secrets: bool = False) -> str:
     where = phrases.place(place)
     if place.path and phrases.path_text(place.path) in message:
         parts.append(f"line {place.line}" if place.line else "")
-    elif where not in message:
+    elif where not in message and not (place.kind is LocationKind.CONFIG and not place.name):
         parts.append(f"in {where}" if place.kind is LocationKind.FILE else where)
     brought = phrases.brought_in(finding.added_by, finding.origin)
     parts.append(f"brought in by {brought}" if brought else "")

@@ -202,6 +202,10 @@ def _life(facts: ContainerFacts) -> Iterator[Note]:
         yield Note(rules.OUTDATED_IMAGE, message, "image")
     if any(process.name == "sshd" for process in facts.processes):
         yield Note(rules.SSH_SERVER, "sshd runs inside", "processes")
+    if any(session.privileged for session in facts.execs):
+        yield Note(rules.PRIVILEGED_EXEC, "a session with all capabilities is open", "processes")
+    if facts.user.uid != 0 and any(session.as_root for session in facts.execs):
+        yield Note(rules.ROOT_EXEC, "a session of root is open in a container that does not run as root", "processes")
 
 
 def _mounts(facts: ContainerFacts) -> Iterator[Note]:

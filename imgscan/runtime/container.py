@@ -21,7 +21,8 @@ from imgscan.report.container import Change, ContainerReport, Process
 from imgscan.runtime.changed_files import check_changes
 from imgscan.runtime.checks import check
 from imgscan.runtime.engine import ContainerEngine
-from imgscan.runtime.facts import UNKNOWN_IMAGE, ContainerFacts
+from imgscan.runtime.facts import UNKNOWN_IMAGE, ContainerFacts, ExecSession
+from imgscan.runtime.fields import Fields
 from imgscan.runtime.files import read_small_file
 from imgscan.runtime.judgement import Found, judge_container
 from imgscan.runtime.secrets import secrets_of_settings
@@ -30,6 +31,7 @@ from imgscan.runtime.written import Written, is_program, written_since_start
 from imgscan.sources.docker_engine import connect
 from imgscan.sources.engine_answers import plain
 
+_MAX_EXECS = 100
 _NAME = re.compile(r"/?[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 """The grammar of moby's names package, and of ids."""
 
@@ -71,6 +73,7 @@ def _inspect(engine: ContainerEngine, name: str, options: Options) -> ContainerR
         current_image_id=_current_image(engine, described),
         user=_user(engine, described),
         processes=_processes(engine, described),
+        execs=_execs(engine, described),
         changes=written.changes,
     )
     unchanged, more = _comparison(written, described, options)
@@ -124,6 +127,12 @@ def _processes(engine: ContainerEngine, described: Described) -> tuple[Process, 
         for row in rows
         if len(row) >= 3 and all(word.isascii() and word.isdigit() and len(word) <= 12 for word in row[:2])
     )
+
+
+def _execs(engine: ContainerEngine, described: Described) -> tuple[ExecSession, ...]:
+    sessions = (Fields(engine.exec_session(each)) for each in described.exec_ids[:_MAX_EXECS])
+    running = (session.inner("ProcessConfig") for session in sessions if session.flag("Running"))
+    return tuple(ExecSession(process.text("user"), process.flag("privileged")) for process in running)
 
 
 def _comparison(written: Written, described: Described, options: Options) -> tuple[set[str], list[Problem]]:

@@ -71,6 +71,17 @@ class ContainerEngine(EngineApi):
         rows = answer.get("Processes") if isinstance(answer, dict) else None
         return tuple(tuple(map(str, row)) for row in rows if isinstance(row, list)) if isinstance(rows, list) else ()
 
+    def exec_session(self, exec_id: str) -> Mapping[str, Any]:
+        """What the engine says of one `docker exec`; nothing of one that has ended."""
+        import docker  # noqa: PLC0415
+
+        with self._answering("describe a session in the container"):
+            try:
+                document = self._get_json("/exec/{0}/json", exec_id, {})
+            except docker.errors.APIError:
+                return {}
+        return document if isinstance(document, dict) else {}
+
     def changes(self, container_id: str) -> list[Any]:
         """What differs from the image: objects with `Path` and `Kind` (0 modified, 1 added, 2 deleted)."""
         answer = self._ask(container_id, "tell what the container changed", "/containers/{0}/changes")

@@ -14,6 +14,18 @@ UNKNOWN_IMAGE = ImageConfig("", Platform("linux", "unknown"))
 
 
 @dataclass(frozen=True, slots=True)
+class ExecSession:
+    """A `docker exec` that the engine still knows of. `user` as it was given; empty for the container's own."""
+
+    user: str
+    privileged: bool
+
+    @property
+    def as_root(self) -> bool:
+        return self.user.partition(":")[0] in ("0", "root")
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerFacts:
     """One container, joined with its image."""
 
@@ -25,6 +37,7 @@ class ContainerFacts:
     user: EffectiveUser = field(default_factory=lambda: resolve("", (), (), read=False))
     """The configured user, resolved through the container's own etc/passwd."""
     processes: tuple[Process, ...] = ()
+    execs: tuple[ExecSession, ...] = ()
     changes: tuple[Change, ...] = ()
 
     @property

@@ -192,6 +192,17 @@ SSH_SERVER = _rule(
     "host's own controls.",
     "Leave sshd out of the image.",
 )  # fmt: skip
+PRIVILEGED_EXEC = _rule(
+    "privileged-exec", "5.23", Severity.HIGH, "Privileged docker exec",
+    "A session that was opened with docker exec --privileged has all capabilities, whatever the container was started "
+    "with.",
+    "End the session; open it without --privileged.",
+)  # fmt: skip
+ROOT_EXEC = _rule(
+    "root-exec", "5.24", Severity.LOW, "docker exec as root",
+    "A session of root in a container whose service is not root undoes that: it may change what the service runs.",
+    "End the session; leave --user root out of docker exec.",
+)  # fmt: skip
 ENV_SECRET = _rule(
     "env-secret", "4.10", Severity.HIGH, "Secret in the container's environment",
     "docker inspect prints it to whoever may use the engine, each process of the container inherits it, "
@@ -234,5 +245,6 @@ RULES: tuple[Rule, ...] = (
     HOST_USER_NAMESPACE, ROOT_USER, CAPABILITIES, ADDED_CAPABILITIES, NEW_PRIVILEGES, SECCOMP, APPARMOR, SELINUX,
     UNMASKED_PATHS, WRITABLE_ROOT, MEMORY, CPU, PIDS, ULIMITS, DEVICES, PORT_ON_ALL_ADDRESSES, PRIVILEGED_PORT,
     UNEXPECTED_PORT, DEFAULT_BRIDGE, RESTART_POLICY, HEALTH_CHECK, UNHEALTHY, CGROUP_PARENT, OUTDATED_IMAGE, SSH_SERVER,
+    PRIVILEGED_EXEC, ROOT_EXEC,
     ENV_SECRET, COMMAND_SECRET, WRITTEN_SECRET, CHANGED_PROGRAM, NEW_PROGRAM, CHANGED_SYSTEM_FILE,
 )  # fmt: skip

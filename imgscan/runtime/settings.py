@@ -37,6 +37,7 @@ class Described:
     created: str
     state: ContainerState
     settings: ContainerSettings
+    exec_ids: tuple[str, ...]
     problems: tuple[Problem, ...]
 
 
@@ -81,6 +82,7 @@ def parse_container(document: object, engine: EngineSecurity) -> Described:
             oom_killed=state.flag("OOMKilled"),
         ),
         settings=settings,
+        exec_ids=whole.texts("ExecIDs"),
         problems=tuple(_problems(whole)),
     )
 

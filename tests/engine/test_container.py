@@ -217,6 +217,13 @@ def test_a_container_that_was_never_started_is_judged_too(engine, app, container
     assert report["state"]["status"] == "created"
 
 
+def test_an_open_session_of_root_is_told(engine, app, containers, container):
+    ran = containers.run(app)
+    session = engine.client.api.exec_create(ran.id, ["sleep", "300"], user="0")["Id"]
+    engine.client.api.exec_start(session, detach=True)
+    assert rules(container(ran.name)[1][0])["root-exec"] == "low"
+
+
 def test_an_image_replaced_since_is_told(engine, rootfs, containers, container):
     tag = engine.build("container-replaced", DOCKERFILE, {**FILES, "rootfs.tar": rootfs})
     ran = containers.run(tag)

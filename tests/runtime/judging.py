@@ -7,7 +7,7 @@ from typing import Any
 from imgscan.accounts import resolve
 from imgscan.image.oci import config_from
 from imgscan.pipeline import Options
-from imgscan.report.container import Change, ContainerReport, Process
+from imgscan.report.container import ContainerReport
 from imgscan.runtime.changed_files import check_changes
 from imgscan.runtime.checks import check
 from imgscan.runtime.facts import UNKNOWN_IMAGE, ContainerFacts
@@ -23,18 +23,12 @@ USERS = (
 )
 
 
-def facts_of(
-    document: Any,
-    *,
-    image: Any = IMAGE,
-    info: Any = INFO,
-    processes: tuple[Process, ...] = (),
-    changes: tuple[Change, ...] = (),
-) -> ContainerFacts:
+def facts_of(document: Any, *, image: Any = IMAGE, info: Any = INFO, **known: Any) -> ContainerFacts:
+    """`known` are further fields of the facts: processes, changes, sessions."""
     described = parse_container(document, parse_info(info) if info is not None else EngineSecurity())
     config = config_from({"config": image}, described.image_id)[0] if image is not None else UNKNOWN_IMAGE
     user = resolve(described.settings.user, USERS, (), read=True)
-    return ContainerFacts(described, image=config, user=user, processes=processes, changes=changes)
+    return ContainerFacts(described, image=config, user=user, **known)
 
 
 def judged(document: Any, *, options: Options | None = None, **known: Any) -> ContainerReport:

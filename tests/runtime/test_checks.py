@@ -10,6 +10,7 @@ from imgscan.pipeline import Options
 from imgscan.report import Origin, Policy, Severity
 from imgscan.report.container import Change, ChangeKind, Process, benchmark_number, container_exit_code
 from imgscan.report.exit_code import Completeness, ExitCode
+from imgscan.runtime.facts import ExecSession
 from imgscan.runtime.rules import RULES
 from tests.runtime.documents import IMAGE, hardened, plain
 from tests.runtime.judging import judged, rules_of
@@ -227,5 +228,15 @@ def test_every_rule_says_which_item_of_the_benchmark_it_answers_to_or_that_there
 
 def test_the_benchmarks_runtime_items_are_covered_but_for_those_that_no_container_shows():
     covered = {benchmark_number(rule) for rule in RULES}
-    # Swarm mode, and what docker exec was called with: of the engine's log, not of a container.
-    assert {f"5.{item}" for item in range(1, 33)} - covered == {"5.1", "5.23", "5.24"}
+    # Swarm mode is the engine's.
+    assert {f"5.{item}" for item in range(1, 33)} - covered == {"5.1"}
+
+
+def test_sessions_of_docker_exec_are_told():
+    rules = rules_of(
+        judged(hardened(), execs=(ExecSession("root:root", privileged=False), ExecSession("", privileged=True)))
+    )
+    assert (rules["privileged-exec"], rules["root-exec"]) == ("high", "low")
+    assert not {"privileged-exec", "root-exec"} & set(
+        rules_of(judged(hardened(), execs=(ExecSession("", privileged=False),)))
+    )

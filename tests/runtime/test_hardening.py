@@ -193,7 +193,7 @@ def test_an_image_without_a_name_that_can_be_run_gets_a_placeholder():
     assert any("IMAGE" in note for note in found.notes)
 
 
-TEXT = st.text(st.characters(exclude_categories=()), max_size=30)
+TEXT = st.text(max_size=30)
 
 
 @given(user=TEXT, path=TEXT, word=TEXT, number=st.integers())

@@ -502,3 +502,23 @@ def test_an_interrupt_does_not_wait_for_a_layer(nowhere, tmp_path):
         _, said = process.communicate(timeout=20)  # well below the minute that a silent peer is waited for
     assert process.returncode == 130
     assert b"interrupted" in said
+
+
+@pytest.mark.parametrize(
+    ("reference", "words"),
+    [
+        ("registry:no-such-host.invalid/a", "no such host"),
+        ("registry:127.0.0.1:1/a", "refuses the connection"),
+        ("registry:HOST/none/app:1", "does not have none/app:1"),
+        ("registry:HOST/Not-A-Name", "no image reference"),
+    ],
+)
+def test_the_command_tells_in_two_lines_what_is_wrong_and_what_to_do(registry, reference, words):
+    command = [sys.executable, "-m", "imgscan", "inspect", reference.replace("HOST", registry.address)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    error, tip = done.stderr.splitlines()
+    assert done.returncode == (2 if "Name" in reference else 3)
+    assert error.startswith("error: ")
+    assert words in error
+    assert tip.startswith("tip: ")
+    assert done.stdout == ""

@@ -6,6 +6,7 @@ import base64
 import json
 import threading
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -450,3 +451,17 @@ def test_the_signature_of_an_object_stores_url_is_told_nowhere(closed_registry, 
         with pytest.raises(SourceUnavailable) as caught:
             client.blob("closed/app", LAYER)
     assert "planted-signature" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_threads_that_come_at_once_share_one_token(nowhere, clients):
+    server = TokenServer(nowhere)
+    client = clients(nowhere.address)
+    together = threading.Barrier(8)
+
+    def ask(_):
+        together.wait(20)
+        return list(client.tags("one/app"))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(8))) == [["1"]] * 8
+    assert server.given == 1

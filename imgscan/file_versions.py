@@ -13,9 +13,11 @@ from typing import NamedTuple, Protocol
 
 from imgscan.accounts import Row as AccountRow
 from imgscan.errors import Problem, UsageError
-from imgscan.evidence import MemberKind, decode
+from imgscan.evidence import Fact, MemberKind, decode
 from imgscan.image.image import Image
 from imgscan.overlay import FateKind, Overlay
+from imgscan.package_checksums import path_key
+from imgscan.package_files import files_of
 from imgscan.report.report import ImageRow, Report
 
 KINDS = {
@@ -39,6 +41,7 @@ class Evidence(Protocol):
     @property
     def overlay(self) -> Overlay: ...
     def rows_at(self, kind: str, path: str) -> tuple[AccountRow, ...] | None: ...
+    def facts(self, kind: str) -> Iterator[tuple[int, Fact]]: ...
 
 
 class FileRow(NamedTuple):
@@ -114,12 +117,14 @@ class Selection:
     fates: frozenset[FateKind] = frozenset()
     layer: int | None = None
     owner: str | None = None
+    package: str | None = None
+    """Only what a package of this name lists as its own."""
 
 
 def file_rows(evidence: Evidence, selection: Selection | None = None) -> Iterator[FileRow]:
     """The wanted versions by path, the base layer's first. Markers are no versions.
 
-    UsageError where the selection names a user or a layer that the image does not have.
+    UsageError where the selection names a user, a package or a layer that the image does not have.
     """
     wanted = selection or Selection()
     count = len(evidence.image.layers)
@@ -127,14 +132,19 @@ def file_rows(evidence: Evidence, selection: Selection | None = None) -> Iterato
         has = f"its layers are 0 to {count - 1}" if count else "it has no layers"
         raise UsageError(f"the image has no layer {wanted.layer}", tip=f"layers count from 0, base first: {has}")
     uid, gid = owner_ids(wanted.owner, names_of(evidence)) if wanted.owner is not None else (None, None)
-    pattern = glob_pattern(wanted.globs)
-    return _rows(evidence.overlay, wanted, pattern, uid, gid)
+    keys = files_of(evidence, wanted.package) if wanted.package is not None else None
+    return _rows(evidence.overlay, wanted, glob_pattern(wanted.globs), (uid, gid), keys)
 
 
 def _rows(
-    overlay: Overlay, wanted: Selection, pattern: re.Pattern[str] | None, uid: int | None, gid: int | None
+    overlay: Overlay,
+    wanted: Selection,
+    pattern: re.Pattern[str] | None,
+    owner: tuple[int | None, int | None],
+    packaged: frozenset[bytes] | None,
 ) -> Iterator[FileRow]:
     tables = overlay.tables
+    uid, gid = owner
     for layer, index, fate, ended_by in overlay.places():
         if (wanted.layer is not None and layer != wanted.layer) or (wanted.fates and fate not in wanted.fates):
             continue
@@ -143,6 +153,8 @@ def _rows(
             continue
         path = decode(table.path(index))
         if pattern is not None and pattern.match(path) is None:
+            continue
+        if packaged is not None and path_key(table.path(index)) not in packaged:
             continue
         kind = MemberKind(table.kinds[index])
         content, holder = (layer, index), table

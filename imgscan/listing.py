@@ -16,6 +16,7 @@ from imgscan.evidence import Depth, ScanPlan
 from imgscan.file_versions import Listing, Selection, file_rows, names_of
 from imgscan.judgement import judge
 from imgscan.layers.plan import make_plan
+from imgscan.package_files import EXTRACTORS
 from imgscan.pipeline import Options, open_layers
 from imgscan.report import Policy, Report
 
@@ -35,7 +36,8 @@ def list_files(
     With `digests` each regular file's sha256 is known; layers are read for their diff_ids in any case. Raises
     ImgscanError where no result is possible, UsageError for a selection that the image does not know.
     """
-    evidences = named(open_layers(reference, options, members_plan(digests=digests)), image)
+    packages = selection is not None and selection.package is not None
+    evidences = named(open_layers(reference, options, members_plan(digests=digests, packages=packages)), image)
     return [_listing(evidence, options, selection) for evidence in evidences]
 
 
@@ -56,9 +58,10 @@ def named(evidences: Sequence[Evidence], name: str | None) -> Sequence[Evidence]
     return found
 
 
-def members_plan(*, digests: bool = False) -> ScanPlan:
-    """The plan for the members alone, and the accounts that give their owners names."""
-    return make_plan(Depth.MEMBERS, ("accounts",), secrets=False, entropy=False, digests=digests)
+def members_plan(*, digests: bool = False, packages: bool = False) -> ScanPlan:
+    """The plan for the members alone, and the accounts that give their owners names; with the records of packages."""
+    extractors = ("accounts", *(EXTRACTORS if packages else ()))
+    return make_plan(Depth.MEMBERS, extractors, secrets=False, entropy=False, digests=digests)
 
 
 def _listing(evidence: Evidence, options: Options, selection: Selection | None) -> Listing:

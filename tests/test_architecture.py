@@ -31,6 +31,7 @@ RANKS = (
         "file_versions",
         "instructions",
         "ownership",
+        "package_files",
         "packages",
         "programs",
         "report_redaction",
@@ -53,6 +54,7 @@ RANKS = (
 PEERS = {
     ("programs", "accounts"),
     ("file_versions", "accounts"),
+    ("file_versions", "package_files"),
     ("comparing", "runtime"),
     ("comparison", "accounts"),
     ("recovery", "listing"),

@@ -180,3 +180,32 @@ def test_digests_are_there_where_they_were_asked_for(archive):
         told = {(row.path, row.layer): row.sha256 for row in listing.selected()}
         expected = {("app/.env", 0): b"x", ("app/.env", 1): b"y", ("app/hard", 2): b"a"}
         assert told == {key: hashlib.sha256(data).digest() if digests else b"" for key, data in expected.items()}
+
+
+def test_files_of_a_package_are_those_that_its_records_list(tmp_path):
+    md5 = hashlib.md5(b"x").hexdigest()
+    status = "Package: bash\nStatus: install ok installed\nVersion: 5\nArchitecture: amd64\n\n"
+    path = docker_archive_hybrid(
+        image(
+            layer(
+                {
+                    "var/lib/dpkg/status": status,
+                    "var/lib/dpkg/info/bash.md5sums": f"{md5}  bin/bash\n{md5}  usr/share/doc/bash/readme\n",
+                    "usr/bin/bash": executable(),
+                    "usr/share/doc/bash/readme": "x",
+                    "usr/share/doc/other": "x",
+                    "site-packages/web-1.dist-info/METADATA": "Name: web\nVersion: 1\n",
+                    "site-packages/web-1.dist-info/RECORD": f"web/app.py,sha256={'A' * 43},1\n",
+                    "site-packages/web/app.py": "x",
+                }
+            ),
+            layer({"usr/share/doc/bash/.wh.readme": "", "usr/bin/bash": executable(b"changed")}),
+        ),
+        tmp_path / "a.tar",
+    )
+    assert paths(path, package="bash") == [("usr/bin/bash", 0), ("usr/bin/bash", 1), ("usr/share/doc/bash/readme", 0)]
+    assert paths(path, package="web") == [("site-packages/web/app.py", 0)]
+    assert paths(path, "**/readme", package="bash") == [("usr/share/doc/bash/readme", 0)]
+    with pytest.raises(UsageError, match="no package 'bas'") as told:
+        paths(path, package="bas")
+    assert "bash" in told.value.tip

@@ -48,6 +48,10 @@ Owner = Annotated[
     str | None,
     typer.Option(metavar="USER[:GROUP]", help="Only what they own: numbers, or names of the image's own accounts."),
 ]
+Package = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Only files that a deb, apk, rpm or Python package of this name lists."),
+]
 Digests = Annotated[
     bool | None,
     typer.Option(
@@ -63,6 +67,7 @@ def files(
     fate: Fate = None,
     layer: LayerNumber = None,
     owner: Owner = None,
+    package: Package = None,
     digests: Digests = None,
     formats: Formats = None,
     target: options.Output = None,
@@ -88,7 +93,7 @@ def files(
     destinations = parse_destinations(formats or [], target, FORMATS)
     for destination in destinations:
         check_writable(destination)
-    selection = Selection(tuple(globs or ()), parse_fates(fate or []), layer, owner)
+    selection = Selection(tuple(globs or ()), parse_fates(fate or []), layer, owner, package)
     wanted = digests if digests is not None else any(each.format == "json" for each in destinations)
     manner = Manner(
         platform, timeout, no_cache, verify, allow_incomplete, strict, quiet, verbose, insecure,

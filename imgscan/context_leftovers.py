@@ -88,9 +88,7 @@ def leftovers(evidence: Evidence, findings: Iterable[Finding]) -> tuple[IgnorePa
     """
     copied = {layer: _sources(evidence.step(layer)) for layer in range(len(evidence.scans))}
     # Where digests hide the sources' names, the target's still tells: COPY dir:... in /app/node_modules is meant.
-    layers = {
-        layer: _named([*sources, _target(evidence.step(layer))]) for layer, sources in copied.items() if sources
-    }
+    layers = {layer: _named([*sources, _target(evidence.step(layer))]) for layer, sources in copied.items() if sources}
     seen: dict[str, tuple[str, str, int]] = {}  # pattern -> reason, first path, files
 
     def add(pattern: str, reason: str, path: str) -> None:

@@ -12,10 +12,18 @@ from imgscan.instructions import Command
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """An installation: `told` as one would write the command, `manifests` the names of the files it goes by."""
+    """An installation: `told` as one would write the command, `manifests` the names of the files it goes by.
+
+    No names stand for those of a .NET project, which are its own with known endings.
+    """
 
     told: str
     manifests: tuple[str, ...]
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """What the path of a manifest ends with."""
+        return self.manifests or _ENDINGS
 
 
 _NODE = (
@@ -53,6 +61,8 @@ _TABLE: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
 )
 _REQUIREMENTS = re.compile(r"(?:.*/)?((?:[\w.-]*require[\w.-]*|constraints[\w.-]*)\.(?:txt|in|pip))")
 _PROJECTS = re.compile(r".+\.(?:cs|fs|vb)proj|.+\.sln|NuGet\.config|packages\.lock\.json", re.IGNORECASE)
+
+_ENDINGS = ("proj", ".sln", "NuGet.config", "packages.lock.json")
 
 
 def installation(command: Command) -> Installation | None:

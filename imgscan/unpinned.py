@@ -13,7 +13,7 @@ _MOVING = re.compile(
     r"|[-_./](?:latest|nightly)(?=[-_.]|\Z))"
 )
 _NAME = re.compile(r"@?[A-Za-z0-9][\w.-]*(?:/[\w.-]+)?")
-_CHECKOUT = re.compile(r"\bgit\b[^;&|\n]*\b(?:checkout|reset|switch|submodule)\b")
+_CHECKOUT = re.compile(r"\bgit\b[^;&|\n]{0,200}\b(?:checkout|reset|switch|submodule)\b")
 _COMMIT = re.compile(r"v?\d[\w.+-]*|[\w.+-]*\d+\.\d[\w.+-]*|[0-9a-f]{7,40}|\$.*")
 _PIP_VALUES = frozenset(
     {

@@ -104,19 +104,6 @@ class Evidence:
                 yield layer, fact
 
 
-def numbered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings in the order given, those of equal identity told apart by their ordinals: for steps, which have no name.
-
-    The order of a report is by step; an analyzer that goes through the history in its order agrees with it.
-    """
-    counts: dict[tuple[str, ...], int] = {}
-    made = []
-    for finding in findings:
-        ordinal = counts[finding.identity] = counts.get(finding.identity, -1) + 1
-        made.append(replace(finding, ordinal=ordinal) if ordinal else finding)
-    return tuple(made)
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What an analyzer says: findings in no particular order, and for `build-tool` the tools they rest on."""
@@ -129,6 +116,31 @@ class Outcome:
     problems: tuple[Problem, ...] = ()
     secrets: tuple[tuple[bytes, str], ...] = field(default=(), repr=False)
     """(key, value) of the secrets in strings of the metadata, for the redaction of the report; goes no further."""
+
+
+_MOST = 100
+"""Findings of one rule on steps: a Dockerfile has some dozen, a hostile history a hundred thousand."""
+
+
+def on_steps(findings: Iterable[Finding]) -> Outcome:
+    """Findings on steps of the history, in its order, those of equal identity told apart by their ordinals.
+
+    The order of a report is the same. What is beyond a bound for each rule is told as a problem.
+    """
+    counts: dict[tuple[str, ...], int] = {}
+    of_rule: dict[str, int] = {}
+    made = []
+    for finding in findings:
+        told = of_rule[finding.rule.id] = of_rule.get(finding.rule.id, 0) + 1
+        if told <= _MOST:
+            ordinal = counts[finding.identity] = counts.get(finding.identity, -1) + 1
+            made.append(replace(finding, ordinal=ordinal) if ordinal else finding)
+    problems = tuple(
+        Problem("too-many-steps", f"{rule} holds for {count:,} steps; the first {_MOST} are told")
+        for rule, count in sorted(of_rule.items())
+        if count > _MOST
+    )
+    return Outcome(tuple(made), problems=problems)
 
 
 class Analyzer(Protocol):

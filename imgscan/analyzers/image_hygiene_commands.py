@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from posixpath import join, normpath
 
 from imgscan.amounts import listed
-from imgscan.analyzers.analyzer import Evidence, Outcome, numbered
+from imgscan.analyzers.analyzer import Evidence, Outcome, on_steps
 from imgscan.analyzers.image_hygiene_command_rules import (
     CHMOD,
     DIST_UPGRADE,
@@ -41,6 +41,7 @@ _VERIFIES = re.compile(
 )
 # Without the sticky bit: 1777 is how /tmp has to be. `+w` leaves out what the umask does.
 _WORLD = re.compile(r"0?[0246]?[0-7]{2}[2367]|[ugo]*[ao][ugoa]*[+=][rxXs]*w[rxXs]*")
+_MAX_TARGETS = 200  # of a chmod that are looked up
 Checked = Iterator[tuple[Rule, str]]
 """Rules that hold for the commands of one step, each with a message."""
 
@@ -71,7 +72,7 @@ class CommandsAnalyzer:
                 found += [_finding(step, rule, message) for rule, message in check(step, ran) if ran]
             found += [_finding(step, CHMOD, message) for message in _world_writable(evidence, ran, directory)]
         found += _environment(evidence)
-        return Outcome(numbered(found))
+        return on_steps(found)
 
 
 def _finding(step: HistoryStep, rule: Rule, message: str) -> Finding:
@@ -87,16 +88,18 @@ def _finding(step: HistoryStep, rule: Rule, message: str) -> Finding:
 
 def _environment(evidence: Evidence) -> Iterator[Finding]:
     """ENV that switches certificate checks off, which holds for the container as well."""
+    off = {}
     for index, entry in enumerate(evidence.image.config.env):
         if variable_off(entry):
-            name = entry.partition("=")[0]
-            yield Finding(
-                rule=TLS_OFF,
-                location=Location(LocationKind.CONFIG, pointer=f"/config/Env/{index}", name=name),
-                message=f"ENV {name}: programs of the container do not check whom they talk to",
-                severity=TLS_OFF.severity,
-                remediation=TLS_OFF.remediation,
-            )
+            off[entry.partition("=")[0]] = index  # of several the last counts
+    for name, index in off.items():
+        yield Finding(
+            rule=TLS_OFF,
+            location=Location(LocationKind.CONFIG, pointer=f"/config/Env/{index}", name=name),
+            message=f"ENV {name}: programs of the container do not check whom they talk to",
+            severity=TLS_OFF.severity,
+            remediation=TLS_OFF.remediation,
+        )
 
 
 def _first(command: Command) -> str:
@@ -224,7 +227,7 @@ def _world_writable(evidence: Evidence, ran: Sequence[Command], directory: str) 
     for command in ran:
         if command.program != "chmod" or not command.operands:
             continue
-        modes, targets = command.operands[0], command.operands[1:]
+        modes, targets = command.operands[0], command.operands[1:_MAX_TARGETS]
         if not any(_WORLD.fullmatch(mode) for mode in modes.split(",")):
             continue
         there = [evidence.overlay.resolve(join(directory, target)) for target in targets]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from posixpath import basename
 
 from imgscan.amounts import counted, listed
-from imgscan.analyzers.analyzer import Evidence, Outcome, numbered
+from imgscan.analyzers.analyzer import Evidence, Outcome, on_steps
 from imgscan.context_leftovers import leftovers
 from imgscan.dependencies import Installation, installation, manifests_among
-from imgscan.evidence import Depth, MemberKind, decode
+from imgscan.evidence import Depth, MemberKind, decode, encode
 from imgscan.image.image import HistoryStep
 from imgscan.instructions import commands
 from imgscan.report import AddedBy, Family, Finding, Location, LocationKind, Rule, Severity
@@ -52,6 +53,8 @@ ADD_URL = Rule(
     "ADD --checksum=sha256:... URL, or fetch, check, unpack and delete in one RUN, or fetch in a build stage.",
 )
 _MAX_LINES = 12
+# Copies of a build, manifests of a copy, and names of manifests that are looked at.
+_MAX_BROAD, _MAX_MANIFESTS, _MAX_ENDINGS = 20, 1_000, 100
 _ARCHIVE = re.compile(r"\.(?:tar|tgz|tbz2?|txz|tzst|tar\.\w{1,4}|gz|bz2|xz|zst)\Z", re.IGNORECASE)
 _DIGEST = re.compile(r"(?:file|dir|multi):[0-9a-f]{64}")
 _BROAD = frozenset({".", "./", "*", "./*", "/", "..", "${PWD}"})
@@ -83,7 +86,7 @@ class CopiesAnalyzer:
         copies = [copy for step in evidence.image.steps if (copy := _copy(step, len(evidence.scans))) is not None]
         findings = [*_added(evidence, copies), *_order(evidence, copies), *_context(evidence, copies)]
         findings.sort(key=lambda finding: finding.location.history or 0)
-        return Outcome(numbered(findings))
+        return on_steps(findings)
 
 
 def _copy(step: HistoryStep, layers: int) -> _Copy | None:
@@ -140,46 +143,65 @@ def _files(evidence: Evidence, layer: int) -> int:
 
 def _order(evidence: Evidence, copies: Sequence[_Copy]) -> Iterator[Finding]:
     """Installations of what a manifest names, behind a broad COPY that brought the manifest with all the rest."""
-    broad = [copy for copy in copies if copy.broad]
-    if not broad:
-        return
+    wide = [copy for copy in copies if copy.broad][:_MAX_BROAD]
+    installations = [
+        (step, found)
+        for step in evidence.image.steps
+        if wide and step.layer is not None and step.instruction.keyword == "RUN"
+        for command in commands(step)
+        if (found := installation(command)) is not None
+    ]
+    endings = tuple(dict.fromkeys(ending for _, found in installations for ending in found.endings))[:_MAX_ENDINGS]
+    broad = [_Broad(copy, _files(evidence, copy.layer), _paths(evidence, copy.layer, endings)) for copy in wide]
     told: set[int] = set()
-    for step in evidence.image.steps:
-        if step.layer is None or step.instruction.keyword != "RUN":
-            continue
-        for command in commands(step):
-            found = installation(command)
-            copy = found and _guilty(evidence, broad, step, found)
-            if found and copy and copy.step.index not in told:
-                told.add(copy.step.index)
-                yield _order_finding(evidence, copy, step, found)
+    for step, found in installations:
+        guilty = _guilty(broad, step, found)
+        if guilty and guilty.copy.step.index not in told:
+            told.add(guilty.copy.step.index)
+            yield _order_finding(guilty, step, found)
 
 
-def _guilty(evidence: Evidence, broad: Sequence[_Copy], step: HistoryStep, found: Installation) -> _Copy | None:
+@dataclass(frozen=True, slots=True)
+class _Broad:
+    """A broad COPY, the number of its files, and the paths among them that may be manifests."""
+
+    copy: _Copy
+    files: int
+    manifests: tuple[str, ...]
+
+
+def _guilty(broad: Sequence[_Broad], step: HistoryStep, found: Installation) -> _Broad | None:
     """The first broad COPY before the installation that brought one of its manifests, and more than that."""
-    for copy in broad:
-        if copy.step.index < step.index:
-            manifests = manifests_among(_names(evidence, copy.layer), found)
-            if manifests and _files(evidence, copy.layer) > len(manifests):
-                return copy
+    for one in broad:
+        if one.copy.step.index < step.index:
+            manifests = manifests_among(one.manifests, found)
+            if manifests and one.files > len(manifests):
+                return one
     return None
 
 
-def _names(evidence: Evidence, layer: int) -> Iterator[str]:
+def _paths(evidence: Evidence, layer: int, endings: Sequence[str]) -> tuple[str, ...]:
+    """Paths of a layer that end so. A search in the buffer of all names for each ending, instead of a look at each."""
     members = evidence.scans[layer].members
-    for index, kind in enumerate(members.kinds):
-        if kind == MemberKind.FILE:
-            yield decode(members.path(index))
+    paths = set()
+    for ending in map(encode, endings):
+        at = members.names.find(ending)
+        while at >= 0 and len(paths) < _MAX_MANIFESTS:
+            index = bisect_right(members.name_ends, at)
+            if at + len(ending) == members.name_ends[index] and members.kinds[index] == MemberKind.FILE:
+                paths.add(decode(members.path(index)))
+            at = members.names.find(ending, at + 1)
+    return tuple(sorted(paths))
 
 
-def _order_finding(evidence: Evidence, copy: _Copy, step: HistoryStep, found: Installation) -> Finding:
-    names = list(dict.fromkeys(basename(path) for path in manifests_among(_names(evidence, copy.layer), found)))
+def _order_finding(guilty: _Broad, step: HistoryStep, found: Installation) -> Finding:
+    names = list(dict.fromkeys(basename(path) for path in manifests_among(guilty.manifests, found)))
     message = (
-        f"step {copy.step.index} copies {counted(_files(evidence, copy.layer), 'file')} before step {step.index} runs "
+        f"step {guilty.copy.step.index} copies {counted(guilty.files, 'file')} before step {step.index} runs "
         f"{found.told}: a change of any of them installs all anew"
     )
     advice = f"COPY {' '.join(names)} ./ first, then RUN {found.told}, and COPY the rest after it."
-    return _finding(copy.step, CACHE_ORDER, message, advice)
+    return _finding(guilty.copy.step, CACHE_ORDER, message, advice)
 
 
 def _context(evidence: Evidence, copies: Sequence[_Copy]) -> Iterator[Finding]:

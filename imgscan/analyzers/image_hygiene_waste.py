@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from imgscan.amounts import counted, size_text
-from imgscan.analyzers.analyzer import Evidence, Outcome, numbered
+from imgscan.analyzers.analyzer import Evidence, Outcome, on_steps
 from imgscan.evidence import Depth, decode
 from imgscan.overlay import FateKind
 from imgscan.report import Family, Finding, Origin, Rule, Severity
@@ -75,7 +75,7 @@ class WasteAnalyzer:
             if total >= worth or (2 * total >= sizes[layer] and _only_rewrites(evidence, layer)):
                 findings.append(_rewrite(evidence, layer, ended))
         findings.sort(key=lambda finding: (finding.location.history or 0, finding.location.layer or 0))
-        return Outcome(numbered(findings))
+        return on_steps(findings)
 
 
 def _joined(parts: list[DeadPart]) -> list[DeadPart]:

@@ -80,7 +80,7 @@ def as_document(configuration: Configuration, environment: Any) -> dict[str, Any
                 "fingerprint": ignore.fingerprint or None,
                 "rule": ignore.rule or None,
                 "path": ignore.path or None,
-                "secret": ignore.secret or None,
+                "secret_id": ignore.secret or None,
                 "origin": str(ignore.origin) if ignore.origin is not None else None,
                 "reason": ignore.reason,
                 "until": str(ignore.until) if ignore.until is not None else None,

@@ -25,7 +25,7 @@ OWN_VARIABLES = {
 }
 """Variables that are no setting of a file."""
 ORIGINS = {"own": Origin.OWN, "inherited": Origin.BASE, "unknown": Origin.UNKNOWN}
-IGNORE_KEYS = ("fingerprint", "rule", "path", "secret", "origin", "reason", "until")
+IGNORE_KEYS = ("fingerprint", "rule", "path", "secret-id", "origin", "reason", "until")
 _CONDITIONS = IGNORE_KEYS[:5]
 _FINGERPRINT = re.compile(r"[0-9a-f]{24}")
 
@@ -165,7 +165,7 @@ def _ignore(document: Document, number: int, entry: Any) -> Ignore:
         fingerprint=fingerprint,
         rule=entry.get("rule", ""),
         path=entry.get("path", ""),
-        secret=entry.get("secret", ""),
+        secret=entry.get("secret-id", ""),
         origin=ORIGINS[origin] if origin is not None else None,
         until=_until(document, number, entry["until"]) if "until" in entry else None,
         place=place,

@@ -72,7 +72,7 @@ def _ignore() -> dict[str, Any]:
         "fingerprint": "Of one finding, as --format json shows it.",
         "rule": "A family, a rule, or a glob over rules.",
         "path": "A glob over paths in the image.",
-        "secret": "The id of a secret: needs a baseline or IMGSCAN_KEY, which keep ids the same.",
+        "secret-id": "The id of a secret: needs a baseline or IMGSCAN_KEY, which keep ids the same.",
         "origin": "Whose layers: the image's own, or those it inherited.",
         "reason": "Why this is accepted.",
         "until": "The last day it is accepted.",

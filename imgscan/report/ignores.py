@@ -58,7 +58,7 @@ class Ignore:
             "fingerprint": self.fingerprint,
             "rule": self.rule,
             "path": self.path,
-            "secret": self.secret,
+            "secret-id": self.secret,
             "origin": ("inherited" if self.origin is Origin.BASE else str(self.origin)) if self.origin else "",
         }
         return ", ".join(f"{name} {value}" for name, value in named.items() if value)

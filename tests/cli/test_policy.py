@@ -372,7 +372,7 @@ def test_the_ids_of_secrets_are_the_same_in_every_run_under_one_baseline(run, re
         if item["secret"]
     }
     assert len(ids) == 1
-    (here / "imgscan.toml").write_text(f'[[ignore]]\nsecret = "{ids.pop()}"\nreason = "known"\n')
+    (here / "imgscan.toml").write_text(f'[[ignore]]\nsecret-id = "{ids.pop()}"\nreason = "known"\n')
     code, found = report("app.tar", "--baseline", ".imgscan-baseline.json")
     assert code == 0
     assert "ignored" in {item["reason"] for item in found["suppressed"]}

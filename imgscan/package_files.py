@@ -23,7 +23,7 @@ class Evidence(Protocol):
 
 
 def files_of(evidence: Evidence, name: str) -> frozenset[bytes]:
-    """Keys (`package_checksums.path_key`) of the paths that packages of this name list; UsageError where none has it."""
+    """Keys (`package_checksums.path_key`) of the paths that packages of this name list; UsageError without any."""
     rows = [(kind, row) for kind in EXTRACTORS for _, fact in evidence.facts(kind) for row in fact.rows]
     # Python's packages are known by a directory each; the name stands behind it.
     names = {

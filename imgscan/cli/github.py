@@ -6,6 +6,7 @@ read from standard error as well. GitHub shows 10 annotations of a level for a s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from imgscan.renderers.sentences import advice, repository_place, sentence
 from imgscan.renderers.text import printable
 from imgscan.report import Report, Severity
 
+_COMMAND = re.compile(r"^[^\S\n]*::|##\[", re.MULTILINE)
 SHOWN = 10
 """Annotations of a level that GitHub shows for a step."""
 
@@ -38,6 +40,14 @@ def tell(reports: Sequence[Report], options: RenderOptions, environment: Mapping
             file.write(load_renderer("markdown").render(reports, options))
     except OSError as error:
         write_error(f"note: the step summary {name} cannot be written: {error.strerror or error}\n")
+
+
+def defused(text: str) -> str:
+    """A text for people without what the runner would take for a command: `::x` begins a line, `##[x` is anywhere.
+
+    A file in an image may be called so, and a line may be wrapped right before its name.
+    """
+    return _COMMAND.sub(lambda found: found[0][:-1] + "\u200b" + found[0][-1], text)
 
 
 def workflow_commands(reports: Sequence[Report], options: RenderOptions) -> list[str]:

@@ -86,6 +86,8 @@ def inspect(
     for destination in destinations:
         told = render_options(wishes, scanned.failures, to_terminal=destination.path is None)
         text = load_renderer(destination.format).render(scanned.reports, told)
+        if destination.path is None and destination.format in ("table", "markdown") and github.runs_there(os.environ):
+            text = github.defused(text)
         deliver(destination, text, private=show_secrets)
     if github.runs_there(os.environ):
         github.tell(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from imgscan.cli.github import SHOWN, workflow_commands
+from imgscan.cli.github import SHOWN, defused, workflow_commands
 from imgscan.renderers import RenderOptions
 from imgscan.report import Severity
 from tests.renderers.reports import KEYWORD, clean, file_secret, hostile, insecure, mapped
@@ -47,6 +47,15 @@ def test_whatever_an_image_says_stays_in_its_message(text):
         command, properties, _ = read(line)
         assert command in ("error", "warning")
         assert set(properties) == {"title"}
+
+
+@given(st.lists(st.sampled_from(["::", ":", "\n", " ", "\u3000", "\x85", "##[", "#", "[", "error", "x"])).map("".join))
+def test_no_line_of_a_text_for_people_is_a_command(text):
+    told = defused(text)
+    assert told.replace("\u200b", "") == text
+    for line in re.split(r"\r?\n|\r", told):
+        assert not line.strip().startswith("::")
+        assert "##[" not in line
 
 
 def test_findings_that_fail_are_errors_at_their_lines_and_the_others_warnings():

@@ -207,3 +207,21 @@ def test_long_ones_are_aligned_and_longer_ones_refused():
     found = mapped(text, ["RUN /bin/sh -c x # buildkit"] * 3_000)
     assert found.lines[-300:] == tuple(range(2, 302))
     assert "too large" in mapped("FROM base:1\n" + "RUN x\n" * 2_000, ["RUN /bin/sh -c x # buildkit"] * 4_000).reason
+
+
+ODD = st.lists(
+    st.sampled_from(
+        [
+            "RUN ", "COPY ", "ENV ", "ARG ", "FROM ", "EXPOSE ", "VOLUME ", "HEALTHCHECK ", "ONBUILD ", "CMD ",
+            "LABEL ", "/bin/sh -c ", "#(nop) ", " # buildkit", "|2 ", "A=", "$", "${", "}", "[", "]", '"', "'", "\\", "<<E", "E",
+            " ", "\n", "--x ", "map[", "&{", "file:", "80-9", "/", ".", "\ud800", "١",
+        ]
+    )
+).map("".join)  # fmt: skip
+
+
+@given(ODD, st.lists(ODD, max_size=6), st.sampled_from(BUILDERS))
+def test_whatever_is_in_a_dockerfile_and_a_history_they_are_compared(text, created_by, builder):
+    found = mapped(f"FROM x\n{text}\n", created_by, builder)
+    assert len(found.lines) == len(created_by)
+    assert all(line is None or 1 <= line <= text.count("\n") + 2 for line in found.lines)

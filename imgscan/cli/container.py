@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "json")
 
-Names = Annotated[list[str], typer.Argument(metavar="NAME", help="Of a container, or its id; running or stopped.")]
+Names = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NAME",
+        help="Of a container, or its id, running or stopped; or ./FILE with what docker inspect printed.",
+    ),
+]
 Formats = Annotated[
     list[str] | None,
     typer.Option("--format", "-f", metavar="FORMAT[=FILE]", help="table (default) or json; repeatable with files."),
@@ -77,6 +83,7 @@ def _inspect(names: Sequence[str], wishes: Wishes) -> tuple[tuple[ContainerRepor
     """One container after the other; one that fails is told at once and does not stop the others."""
     import os  # noqa: PLC0415
     from dataclasses import replace  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
 
     from imgscan.cli import failure, terminal  # noqa: PLC0415
     from imgscan.cli.progress import Progress  # noqa: PLC0415
@@ -86,6 +93,7 @@ def _inspect(names: Sequence[str], wishes: Wishes) -> tuple[tuple[ContainerRepor
     from imgscan.report.container import container_exit_code  # noqa: PLC0415
     from imgscan.report.exit_code import combined  # noqa: PLC0415
     from imgscan.runtime import inspect_container  # noqa: PLC0415
+    from imgscan.runtime.saved import inspect_saved  # noqa: PLC0415
 
     chosen, completeness = pipeline_options(wishes, os.environ), wishes.completeness()
     reports, failures, codes = [], [], []
@@ -93,13 +101,15 @@ def _inspect(names: Sequence[str], wishes: Wishes) -> tuple[tuple[ContainerRepor
         told = replace(chosen, progress=progress.advance if progress.shown else None)
         for name in names:
             try:
-                report = inspect_container(name, told, os.environ)
+                # No container's name has a slash.
+                saved = "/" in name[1:] or (name.startswith("/") and Path(name).exists())
+                found = inspect_saved(Path(name), told) if saved else [inspect_container(name, told, os.environ)]
             except ImgscanError as error:
                 progress.clear()
                 codes.append(failure.tell(error, verbose=wishes.verbose))
                 failures.append(Failure(name, error.message, error.tip, codes[-1]))
             else:
                 progress.clear()
-                reports.append(report)
-                codes.append(container_exit_code(report, completeness))
+                reports += found
+                codes += [container_exit_code(report, completeness) for report in found]
     return tuple(reports), tuple(failures), combined(codes)

@@ -110,7 +110,7 @@ def _confinement(facts: ContainerFacts) -> Iterator[Note]:
     if settings.apparmor == "unconfined":
         yield Note(rules.APPARMOR, "apparmor=unconfined", "apparmor")
     elif not settings.apparmor and settings.selinux is None:
-        lacks = "the engine has neither AppArmor nor SELinux" if settings.apparmor is None else "no profile is set"
+        lacks = "neither AppArmor nor SELinux holds it back" if settings.apparmor is None else "no profile is set"
         yield Note(rules.APPARMOR, lacks, "apparmor", Severity.INFO if settings.apparmor is None else None)
     if settings.selinux == "disabled":
         yield Note(rules.SELINUX, "label=disable", "selinux")

@@ -9,6 +9,9 @@ from imgscan.overlay import FileVersion, Overlay
 STICKY = 0o1000
 """In a directory: only owners may rename and delete."""
 
+DEEPEST = 64
+"""Directories above a file that are looked at, from the root on: a hostile path has 2,000."""
+
 OTHERS = EffectiveUser("", None, None, None, (), implicit=False)
 """Somebody who owns nothing and is in no group."""
 
@@ -44,7 +47,7 @@ def _weak_directory(user: EffectiveUser, overlay: Overlay, path: str) -> tuple[F
     And whether the user may go through all directories above.
     """
     parts = path.split("/")
-    for depth in range(len(parts)):
+    for depth in range(min(len(parts), DEEPEST)):
         directory = overlay.resolve("/".join(parts[:depth]))
         if directory is None or directory.member.kind is not MemberKind.DIRECTORY:
             continue

@@ -77,11 +77,13 @@ class SetuidFileAnalyzer:
             return Outcome()
         user = effective_user(evidence)
         found = weaknesses(evidence, OTHERS if user.is_root or user.missing else user)
-        findings = [_replaceable_finding(evidence, user, weakness) for weakness in found]
+        found.sort(key=lambda weakness: -weakness.severity.rank)  # `sort` is stable: by path within a severity
+        findings = [_replaceable_finding(evidence, user, weakness) for weakness in found[:MAX_PLACES]]
+        findings += _beyond(evidence, REPLACEABLE, [weakness.version for weakness in found[MAX_PLACES:]])
         known = {weakness.version.path for weakness in found}
         places = world_writable(evidence, known)
         findings += [_place_finding(evidence, place) for place in places[:MAX_PLACES]]
-        findings += _uncounted(evidence, places)
+        findings += _beyond(evidence, DIRECTORY, [place.version for place in places[MAX_PLACES:]])
         programs = _programs(evidence)[:_MAX_PROGRAMS]
         if programs:
             telling = _Telling(evidence)
@@ -249,16 +251,14 @@ def _place_finding(evidence: Evidence, place: Place) -> Finding:
     )
 
 
-def _uncounted(evidence: Evidence, places: list[Place]) -> Iterator[Finding]:
+def _beyond(evidence: Evidence, rule: Rule, versions: list[FileVersion]) -> Iterator[Finding]:
     """One finding for the places beyond those that are told."""
-    more = places[MAX_PLACES:]
-    if more:
-        version = more[0].version
-        rule = DIRECTORY if more[0].is_directory else FILE
+    if versions:
+        version = versions[0]
         yield Finding(
             rule=rule,
-            location=Location(LocationKind.FILE, path=version.path, layer=version.layer, name="more"),
-            message=f"everybody may write to {len(more):,} more places, {version.path} among them",
+            location=Location(LocationKind.FILE, path=version.path, layer=version.layer, name="and more"),
+            message=f"{len(versions):,} more places, {version.path} among them",
             severity=rule.severity,
             fate=FindingFate(FateKind.PRESENT),
             added_by=evidence.added_by(version.layer),

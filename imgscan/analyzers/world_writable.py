@@ -9,7 +9,7 @@ from posixpath import dirname
 from imgscan.analyzers.analyzer import Evidence
 from imgscan.evidence import MemberKind, MemberTable, decode
 from imgscan.overlay import FateKind, FileVersion
-from imgscan.tampering import STICKY
+from imgscan.tampering import DEEPEST, STICKY
 
 _BY_OTHERS = 0o002
 _SEARCH_BY_OTHERS = 0o001
@@ -33,47 +33,55 @@ class Place:
         return self.version.member.kind is MemberKind.DIRECTORY
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What has the others' bit, or a directory that is told elsewhere (`layer` -1); versions are made for few."""
+
+    path: str
+    layer: int = -1
+    index: int = -1
+    is_directory: bool = True
+
+
 def world_writable(evidence: Evidence, known: set[str]) -> list[Place]:
     """The places in the final file system, by path. What lies in the directories `known` is told elsewhere."""
-    directories, files = _candidates(evidence)
-    writable = {version.path: version for version in directories}
+    # One pass over all in the order of a tree: what an uppermost directory takes with it lies directly behind it.
+    order = [*map(_Entry, known), *_candidates(evidence)]
+    order.sort(key=lambda entry: (entry.path.replace("/", "\0"), entry.layer >= 0))
     places: dict[str, Place] = {}
-    for path in sorted(writable):
-        above = _uppermost(path, writable, known)
-        if above is None:
-            if _within_reach(evidence, path):
-                places[path] = Place(writable[path])
-        elif above in places:
-            places[above].count += 1
-    for version in sorted(files, key=lambda version: version.path):
-        above = _uppermost(version.path, writable, known)
-        if above is not None:
+    above: str | None = None
+    for entry in order:
+        path = entry.path
+        if above is not None and (path == above or path.startswith(f"{above}/") or not above):
             if above in places:
                 places[above].count += 1
-        elif _within_reach(evidence, version.path):
-            place = places.setdefault(f"{dirname(version.path)}/", Place(version))
-            place.count += 1
-            if len(place.inside) < 3:
-                place.inside.append(version.path.rpartition("/")[2])
+            continue
+        if entry.is_directory:
+            above = path
+        key = path if entry.is_directory else f"{dirname(path)}/"
+        if entry.layer >= 0 and (key in places or _within_reach(evidence, path)):
+            if key not in places:
+                places[key] = Place(evidence.overlay.version_of(entry.layer, entry.index))
+            if not entry.is_directory:
+                places[key].count += 1
+                if len(places[key].inside) < 3:
+                    places[key].inside.append(path.rpartition("/")[2])
     return [places[key] for key in sorted(places)]
 
 
-def _candidates(evidence: Evidence) -> tuple[list[FileVersion], list[FileVersion]]:
-    """(directories without the sticky bit, files) that are present and have the others' bit."""
-    directories, files = [], []
-    overlay = evidence.overlay
+def _candidates(evidence: Evidence) -> Iterator[_Entry]:
+    """Directories without the sticky bit, and files, that are present and have the others' bit."""
     for layer, scan in enumerate(evidence.scans):
-        for index in _marked(scan.members):
-            if overlay.fate(layer, index).kind is not FateKind.PRESENT:
+        table = scan.members
+        for index in _marked(table):
+            is_directory = table.kinds[index] == MemberKind.DIRECTORY
+            if is_directory and table.modes[index] & STICKY:
                 continue
-            if decode(scan.members.path(index)).startswith(_LEFT_OUT):
+            if evidence.overlay.fate(layer, index).kind is not FateKind.PRESENT:
                 continue
-            version = overlay.version_of(layer, index)
-            if version.member.kind is not MemberKind.DIRECTORY:
-                files.append(version)
-            elif not version.member.mode & STICKY and version.path not in ("tmp", "var/tmp"):
-                directories.append(version)
-    return directories, files
+            path = decode(table.path(index))
+            if not f"{path}/".startswith(_LEFT_OUT):
+                yield _Entry(path, layer, index, is_directory)
 
 
 def _marked(table: MemberTable) -> Iterator[int]:
@@ -84,23 +92,12 @@ def _marked(table: MemberTable) -> Iterator[int]:
             yield index
 
 
-def _uppermost(path: str, writable: dict[str, FileVersion], known: set[str]) -> str | None:
-    """The uppermost directory above (or, of the known ones, at) a path that takes it with it."""
-    if path and ("" in known or "" in writable):
-        return ""
-    end = path.find("/")
-    while end >= 0:
-        above = path[:end]
-        if above in known or above in writable:
-            return above
-        end = path.find("/", end + 1)
-    return path if path in known else None
-
-
 def _within_reach(evidence: Evidence, path: str) -> bool:
-    """Whether everybody may enter the directories above."""
+    """Whether everybody may enter the directories above; of a hostile path the first ones are looked at."""
     end = path.find("/")
-    while end >= 0:
+    for _ in range(DEEPEST):
+        if end < 0:
+            break
         directory = evidence.overlay.final(path[:end])
         if directory is not None and not directory.member.mode & _SEARCH_BY_OTHERS:
             return False

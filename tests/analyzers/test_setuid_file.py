@@ -226,6 +226,15 @@ def test_an_entry_point_that_hands_over_to_the_command_is_followed(command, name
     assert told(files, user="app", **config) == {f"app/{name}": ("replaceable", Severity.LOW)}
 
 
+def test_of_thousands_of_places_the_rest_is_counted():
+    files = {f"d{n}/f": file(mode=0o666) for n in range(600)} | {
+        f"usr/bin/t{n}": executable(uid=1000) for n in range(600)
+    }
+    found = findings(image(layer({**ACCOUNTS, **SYSTEM, **files}), user="app"))
+    assert len(found) == 1002
+    assert sum("100 more places" in one.message for one in found) == 2
+
+
 def test_an_image_for_windows_has_no_modes():
     assert told({"x": executable(mode=0o4777)}, platform="windows/amd64") == {}
 

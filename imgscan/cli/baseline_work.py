@@ -11,6 +11,7 @@ from secrets import token_hex
 
 from imgscan import __version__
 from imgscan.cli.destination import Destination, check_writable, deliver
+from imgscan.cli.failure import tell_error
 from imgscan.cli.scanning import Wishes, pipeline_options, scan
 from imgscan.cli.terminal import write_error, write_output
 from imgscan.configuration.baseline_file import NAME, read_baseline
@@ -65,8 +66,12 @@ def run(request: Request, wishes: Wishes) -> ExitCode:
     policy = replace(wanted.policy, baseline=replace(old, entries=()))
     scanned = scan(request.images, wishes, replace(wanted, policy=policy))
     if scanned.code is not ExitCode.CLEAN:
-        write_error(f"error: the baseline {path or 'of it'} was not written: not everything could be read\n")
-        write_error("tip: --allow-incomplete accepts what could be\n")
+        if scanned.failures:
+            write_error("no baseline was written\n")
+        else:
+            tell_error(
+                "no baseline was written: not everything could be read", "--allow-incomplete accepts what could be"
+            )
         return scanned.code
     found = [report.verdict.open for report in scanned.reports]
     if theirs is not None:

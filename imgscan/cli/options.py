@@ -181,7 +181,7 @@ def _configure(context: typer.Context, chosen: str | None) -> object:
         for param in context.command.params
         if param.name is not None and param.param_type_name == "option"
     }
-    context.default_map = {**(context.default_map or {}), **defaults_for(configuration, options)}
+    context.default_map = {**(context.default_map or {}), **defaults_for(configuration, options, os.environ)}
     return configuration
 
 

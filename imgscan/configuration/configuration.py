@@ -24,6 +24,8 @@ OWN_VARIABLES = {
     "IMGSCAN_CACHE_DIR": "where scanned layers are kept",
 }
 """Variables that are no setting of a file."""
+OF_COMMANDS = ("fail_on_new", "newest", "rate", "scheduler", "since", "state", "workers")
+"""Options of single commands that are no part of a policy: they have a variable and no key in the file."""
 ORIGINS = {"own": Origin.OWN, "inherited": Origin.BASE, "unknown": Origin.UNKNOWN}
 IGNORE_KEYS = ("fingerprint", "rule", "path", "secret-id", "origin", "reason", "until")
 _CONDITIONS = IGNORE_KEYS[:5]
@@ -219,7 +221,12 @@ def _settled(settings: list[InForce]) -> tuple[InForce, ...]:
     return tuple(by_key[item.setting.key] for item in settings)
 
 
+def variable_of(parameter: str) -> str:
+    """`IMGSCAN_WORKERS` for the option --workers."""
+    return f"IMGSCAN_{parameter.upper()}"
+
+
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """Variables that begin with IMGSCAN_ and mean nothing: mistyped ones."""
-    known = {setting.variable for setting in SETTINGS} | OWN_VARIABLES.keys()
+    known = {setting.variable for setting in SETTINGS} | OWN_VARIABLES.keys() | {variable_of(n) for n in OF_COMMANDS}
     return sorted(name for name in environment if name.startswith("IMGSCAN_") and name not in known)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from imgscan.configuration.configuration import Configuration
+from imgscan.configuration.configuration import OF_COMMANDS, Configuration, variable_of
 from imgscan.configuration.settings import Kind, Value
 
 
-def defaults_for(configuration: Configuration, options: Mapping[str, tuple[bool, object]]) -> dict[str, object]:
+def defaults_for(
+    configuration: Configuration, options: Mapping[str, tuple[bool, object]], environment: Mapping[str, str]
+) -> dict[str, object]:
     """Values for the options of a command, by parameter: what the file and the variables say.
 
     `options` tells of each whether it is repeatable, and its own default.
     """
-    defaults: dict[str, object] = {}
+    defaults: dict[str, object] = {
+        name: environment[variable_of(name)]
+        for name in OF_COMMANDS
+        if name in options and environment.get(variable_of(name), "").strip()
+    }
     # Formats and files of reports: a command that writes one document of its own means something else by them.
     reports = options.get("format", (False, None))[0]
     for item in configuration.settings:

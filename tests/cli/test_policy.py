@@ -151,6 +151,15 @@ def test_config_show_has_no_key(here, monkeypatch):
     assert "not to be shown" not in json.dumps(as_document(configure(here, environment), environment))
 
 
+def test_options_of_single_commands_have_variables_too(run, here, monkeypatch):
+    docker_archive_hybrid(built(tools=()), here / "before.tar")
+    assert run("compare", "before.tar", "app.tar").code == 0
+    monkeypatch.setenv("IMGSCAN_FAIL_ON_NEW", "medium")
+    assert run("compare", "before.tar", "app.tar").code == 1
+    assert run("compare", "before.tar", "app.tar", "--fail-on-new", "critical").code == 0
+    assert "mean nothing" not in run("config", "show").out
+
+
 def test_formats_of_reports_are_none_of_other_documents(run, here, monkeypatch):
     monkeypatch.setenv("IMGSCAN_FORMAT", "json=report.json,markdown=report.md")
     monkeypatch.setenv("IMGSCAN_OUTPUT", "other.json")

@@ -42,7 +42,7 @@ _CONFIG_NAMES = re.compile(
 )
 
 
-_PROGRAM_SUFFIXES = words("js ts mjs cjs jsx tsx py rb go rs java c h cpp cs php lua pl swift kt")
+_PROGRAM_SUFFIXES = words("js ts mjs cjs jsx tsx py pyc pyo rb go rs java class c h cpp cs o so php lua pl swift kt")
 _BACKUP = re.compile(
     r"(?:~|\.(?:bak|backup|old|orig|save|copy|swp|rpmsave|rpmnew|dpkg-(?:old|dist|bak)))+\Z", re.IGNORECASE
 )

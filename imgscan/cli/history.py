@@ -20,6 +20,7 @@ def history(
     platform: options.PlatformText = None,
     families: options.Families = None,
     base: options.Base = None,
+    dockerfile: options.DockerfileFile = None,
     only: options.Only = None,
     depth: options.DepthText = "content",
     entropy: options.Entropy = False,
@@ -46,7 +47,7 @@ def history(
     wishes = Wishes(
         fail_on, platform, families, depth, entropy, False, show_secrets, allow_incomplete, strict,
         timeout, no_cache, verify, quiet, verbose, trust_packages, tuple(rules or ()), base, only,
-        options.configuration_of(config), insecure=insecure,
+        options.configuration_of(config), dockerfile=dockerfile, insecure=insecure,
     )  # fmt: skip
     destinations = parse_destinations(format or [], output)
     for destination in destinations:

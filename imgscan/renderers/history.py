@@ -40,7 +40,7 @@ def _image(report: Report, page: Page) -> Lines:
         layer = layers.get(step.layer) if step.layer is not None else None
         size = "" if layer is None else "not read" if layer.size is None else size_text(layer.size)
         head = f"{step.index:4}  {'' if step.layer is None else step.layer:>5}  {size:>8}  "
-        lines += _step(step, head, page)
+        lines += [*_step(step, head, page), *_line(report, step, len(head), page)]
         for number, finding in enumerate(report.verdict.open):
             if _belongs(finding, step):
                 told.add(number)
@@ -64,6 +64,20 @@ def _step(step: HistoryRow, head: str, page: Page) -> Lines:
         told = wrap(f"build arguments: {one_line(pairs, 400)}", page.width - len(head))
         lines += [" " * len(head) + page.style.dim(line) for line in told]
     return lines
+
+
+def _line(report: Report, step: HistoryRow, indent: int, page: Page) -> Lines:
+    """Where the step stands in the user's Dockerfile; of the base image's steps the last one says so for all."""
+    dockerfile = report.dockerfile
+    line = dockerfile.line_of_step(step.index) if dockerfile is not None else None
+    if dockerfile is None or line is None:
+        return []
+    base = dockerfile.base_steps or 0
+    if step.index < base - 1:
+        return []
+    what = " brought in this step and those above" if step.index == base - 1 else ""
+    told = wrap(f"{phrases.path_text(dockerfile.path)}:{line}{what}", page.width - indent)
+    return [" " * indent + page.style.dim(text) for text in told]
 
 
 def _belongs(finding: Finding, step: HistoryRow) -> bool:

@@ -213,8 +213,8 @@ ODD = st.lists(
     st.sampled_from(
         [
             "RUN ", "COPY ", "ENV ", "ARG ", "FROM ", "EXPOSE ", "VOLUME ", "HEALTHCHECK ", "ONBUILD ", "CMD ",
-            "LABEL ", "/bin/sh -c ", "#(nop) ", " # buildkit", "|2 ", "A=", "$", "${", "}", "[", "]", '"', "'", "\\", "<<E",
-            "E", " ", "\n", "--x ", "map[", "&{", "file:", "80-9", "/", ".", "\ud800", "١",
+            "LABEL ", "/bin/sh -c ", "#(nop) ", " # buildkit", "|2 ", "A=", "$", "${", "}", "[", "]", '"', "'", "\\",
+            "<<E", "E", " ", "\n", "--x ", "map[", "&{", "file:", "80-9", "/", ".", "\ud800", "١",
         ]
     )
 ).map("".join)  # fmt: skip

@@ -9,7 +9,7 @@ from wcwidth import wcswidth
 
 from imgscan.renderers import RenderOptions
 from imgscan.renderers.history import render
-from tests.renderers.reports import STEPS, hostile, insecure
+from tests.renderers.reports import STEPS, hostile, insecure, mapped
 
 OPTIONS = RenderOptions("1")
 ANY = st.text(st.characters(exclude_categories=()))
@@ -52,3 +52,10 @@ def test_a_layer_that_no_step_made_is_told():
 def test_colour_adds_escapes_and_changes_nothing_else():
     coloured = render((insecure(),), replace(OPTIONS, colour=True))
     assert re.sub("\x1b\\[[0-9;]*m", "", coloured) == render((insecure(),), OPTIONS)
+
+
+def test_the_lines_of_the_dockerfile_stand_below_their_steps():
+    told = render((mapped(),), OPTIONS)
+    assert "docker/Dockerfile:1 brought in this step and those above" in told
+    assert told.count("docker/Dockerfile:1 ") == 1
+    assert re.search(r"COPY \. \.\n +docker/Dockerfile:5\n", told)

@@ -17,6 +17,7 @@ from imgscan.report.container import (
     ChangeKind,
     ContainerReport,
     ContainerSettings,
+    PublishedPort,
     benchmark_number,
     container_exit_code,
 )
@@ -135,11 +136,16 @@ def _rows(settings: ContainerSettings) -> Iterator[Row]:
         source = mount.name or mount.source or mount.kind
         text = f"{source} at {mount.destination}, {mount.kind}, {rights}"
         yield Row("mount", text, ("mounts",))
-    ports = ", ".join(f"{port.host_ip or '*'}:{port.host_port} > {port.container_port}" for port in settings.ports)
+    ports = ", ".join(_published(port) for port in settings.ports)
     yield Row("ports", ports or "none published", ("ports",))
     retries = f":{settings.restart_retries}" if settings.restart_retries else ""
     yield Row("restart", f"{settings.restart_policy or 'no'}{retries}", ("restart_policy",))
     yield Row("health check", " ".join(settings.healthcheck) or "none", ("healthcheck",))
+
+
+def _published(port: PublishedPort) -> str:
+    host = f"[{port.host_ip}]" if ":" in port.host_ip else port.host_ip or "*"
+    return f"{host}:{port.host_port} > {port.container_port}"
 
 
 def _binary(count: int) -> str:
@@ -276,8 +282,14 @@ def _comparison(reports: Sequence[ContainerReport], page: Page) -> Lines:
         style.dim(style.rule * page.width),
         style.heading("COMPARISON") + f"  exit code of the run: {combined(codes)}",
     ]
+    room = page.width - sum(wide) - 2 * len(wide)
+    if room < 20:
+        for name, root, count, code, words in rows:
+            told = f"root {root}, findings {count}, exit {code}, {words}"
+            lines += [*wrap(name, page.width), *(f"  {line}" for line in wrap(told, page.width - 2))]
+        return lines
     for row in (heads, *rows):
         head = "  ".join(f"{cell}{' ' * (wide[at] - width(cell))}" for at, cell in enumerate(row[:4]))
-        first, *more = wrap(row[4], max(page.width - width(head) - 2, 20))
+        first, *more = wrap(row[4], room)
         lines += [f"{head}  {first}", *(" " * (width(head) + 2) + line for line in more)]
     return lines

@@ -209,7 +209,8 @@ def _findings(report: ContainerReport, page: Page) -> Lines:
         lines += [*style.wrap(head, page.width), *(f"  {line}" for line in wrap(what + by, page.width - 2))]
     if not lines:
         return []
-    return [style.heading("FINDINGS"), *lines, style.dim(f"CIS numbers are those of the {BENCHMARK}.")]
+    source = wrap(f"CIS numbers are those of the {BENCHMARK}.", page.width)
+    return [style.heading("FINDINGS"), *lines, *(style.dim(line) for line in source)]
 
 
 def _what(finding: Finding, options: RenderOptions) -> str:

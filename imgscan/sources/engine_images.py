@@ -120,8 +120,9 @@ def _neighbours(engine: Engine, found: Described) -> Iterator[KnownImage]:
     """Other named images of the engine whose layers are the first of this one's. What goes wrong ends the search."""
     try:
         for summary in engine.tagged()[:MAX_NEIGHBOURS]:
-            image_id = str(summary.get("Id") or "")
-            if not image_id or image_id == found.image_id:
+            image_id, size = str(summary.get("Id") or ""), summary.get("Size")
+            larger = isinstance(size, int) and size > found.size  # a base is a part of what is built on it
+            if not image_id or image_id == found.image_id or larger:
                 continue
             document = engine.inspect(image_id, None)
             known = describe(image_id, document) if document is not None else None

@@ -57,6 +57,7 @@ class Front:
     def __init__(self, upstream: str = "", *, certificate: Path | None = None) -> None:
         """With a `certificate` (and a key of that name beside it) it speaks TLS."""
         self.asked: list[Asked] = []
+        self.connections = 0
         self.rule: Misbehaviour = lambda asked, upstream: None
         self._upstream = upstream
         self._lock = threading.Lock()
@@ -148,6 +149,11 @@ class Front:
 
             def log_message(self, *_: Any) -> None:
                 pass
+
+            def setup(self) -> None:
+                with front._lock:
+                    front.connections += 1
+                super().setup()
 
             def handle(self) -> None:
                 with suppress(ConnectionError):  # the client has had enough

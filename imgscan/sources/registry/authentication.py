@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from imgscan.errors import AccessDenied
+from imgscan.errors import AccessDenied, SourceError
 from imgscan.sources.registry.challenges import (
     Authorizations,
     Challenge,
@@ -53,13 +53,17 @@ class Authentication:
             return response
         self._kept.drop(scope, header)
         self._kept.drop(_ANY, header)
-        with self._lock:  # one thread gets the token, the others wait for it
-            fresh = self._kept.get(scope)
-            if fresh is None:
-                fresh = self._log_in(challenges, scope, header)
+        try:
+            with self._lock:  # one thread gets the token, the others wait for it
+                fresh = self._kept.get(scope)
+                if fresh is None:
+                    fresh = self._log_in(challenges, scope, header)
+        except SourceError:
+            response.close()
+            raise
         if fresh is None:
             return response
-        response.close()
+        self._transport.discard(response)
         return self._transport.get(url, method=method, headers=headers, auth=fresh)
 
     def _log_in(self, challenges: list[Challenge], scope: str, refused: str | None) -> str | None:

@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import TYPE_CHECKING, TypeAlias
@@ -33,6 +34,7 @@ LONGEST_PAUSE = 60.0
 _FIRST_PAUSE = 0.5
 _AGAIN = frozenset({429, 500, 502, 503, 504})
 _BAD_REQUEST = 400
+_SMALL = 1 << 16
 READ_BYTES = 1 << 20
 
 Pause = Callable[[float], None]
@@ -120,6 +122,11 @@ class Transport:
         except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
             raise self.failed(response.url, error) from None
 
+    def discard(self, response: Answer) -> None:
+        """Close an answer that nobody needs; read to its end if that is near, so that its connection serves again."""
+        with response, suppress(SourceError):
+            self.reading(response, lambda: response.raw.read(_SMALL, decode_content=False))
+
     def is_secure(self, url: str) -> bool:
         """Whether credentials may go there: over TLS, or to where plain HTTP is allowed."""
         parts = urlsplit(url)
@@ -142,13 +149,14 @@ class Transport:
             wait = _asked_pause(response.headers.get("Retry-After"))
             if wait is not None and wait > LONGEST_PAUSE:
                 return response
-            response.close()
+            self.discard(response)
             self._pause(wait if wait is not None else _FIRST_PAUSE * 2 ** (attempt - 1))
         raise AssertionError  # the last attempt returns or raises
 
     def _probe(self, origin: str) -> int:
-        with self._send("GET", f"{origin}/v2/", {}, None) as response:
-            return response.status_code
+        response = self._send("GET", f"{origin}/v2/", {}, None)
+        self.discard(response)
+        return response.status_code
 
     def _send(
         self, method: str, url: str, headers: Mapping[str, str], auth: str | None, form: Mapping[str, str] | None = None

@@ -465,3 +465,13 @@ def test_threads_that_come_at_once_share_one_token(nowhere, clients):
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, range(8))) == [["1"]] * 8
     assert server.given == 1
+
+
+def test_connections_are_used_again_however_many_logins_it_takes(nowhere, clients):
+    """One finds out that there is no TLS, one asks, and one gets the token while the first answer waits."""
+    server = TokenServer(nowhere)
+    client = clients(nowhere.address)
+    for number in range(10):
+        list(client.tags(f"name{number}/app"))
+    assert server.given == 10
+    assert nowhere.connections == 3

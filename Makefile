@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 LAB := fixtures/lab/out
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint docs bench bench-detection fixtures clean
+.PHONY: help install demo test lint docs bench bench-detection bench-audit fixtures clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench: $(STAMP) ## speed and memory against the targets, as ratios in one run
 
 bench-detection: $(STAMP) ## who finds what, and who cries wolf; fetches packages with apt, pip and npm
 	$(BIN)/python -m bench.detection $(ARGS)
+
+bench-audit: $(STAMP) ## audits of a synthetic registry; needs docker-registry and 3 GB in bench/out
+	$(BIN)/python -m bench.audit $(ARGS)
 
 fixtures: $(STAMP) ## the lab's images as archives, in fixtures/lab/out
 	$(BIN)/python -m fixtures.lab.build $(LAB)

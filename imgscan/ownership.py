@@ -127,8 +127,7 @@ class Ownership:
         self._records: dict[bytes, set[_Record]] = {}
         self._owners: dict[tuple[int, int], Owner | None] = {}
         self._keys: dict[tuple[int, int], set[bytes]] = {}
-        if self._digests:
-            self._read(evidence)
+        self._unread: Evidence | None = evidence if self._digests else None
 
     def owner(self, version: FileVersion) -> Owner | None:
         """The package that lists a file, one that vouches for its bytes before one that does not."""
@@ -139,6 +138,9 @@ class Ownership:
         return self._owners[place]
 
     def _find_owner(self, version: FileVersion, digest: MemberDigest) -> Owner | None:
+        if self._unread is not None:  # 0.1 s for a Debian system, and most images have nothing to ask about
+            self._read(self._unread)
+            self._unread = None
         life = self._life(version)
         # A database may list one path a million times: each package is judged once.
         claims = {

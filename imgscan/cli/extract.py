@@ -27,6 +27,12 @@ MemberNumber = Annotated[
     int | None,
     typer.Option("--member", metavar="M", help="Entry M of that layer's tar, where it has the path more than once."),
 ]
+Inner = Annotated[
+    str | None,
+    typer.Option(
+        "--inner", metavar="PATH", help="A file inside of PATH, which is an archive, as findings name it: a.jar!/b.txt."
+    ),
+]
 Target = Annotated[
     str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE (mode 0600) instead of stdout.")
 ]
@@ -47,6 +53,7 @@ def extract(
     *,
     layer: LayerNumber = None,
     member: MemberNumber = None,
+    inner: Inner = None,
     target: Target = None,
     force: Force = False,
     evidence: Evidence = None,
@@ -82,7 +89,9 @@ def extract(
         with opening(manner) as chosen:
             from imgscan.recovery import recover  # noqa: PLC0415
 
-            found = stack.enter_context(recover(image, path, chosen, layer=layer, member=member, image=image_name))
+            found = stack.enter_context(
+                recover(image, path, chosen, layer=layer, member=member, image=image_name, inner=inner)
+            )
         _check_whole(found, allow_incomplete=allow_incomplete)
         to_stdout = target == "-" or (file is None and bag is None)
         if to_stdout and not force:
@@ -144,9 +153,10 @@ def _tell(found: Recovered, places: list[str]) -> None:
     from imgscan.renderers.text import one_line  # noqa: PLC0415
 
     name, layer = found.version.path, found.version.layer
+    what = f"{name} > {found.inner_path}" if found.inner_path is not None else name
     if found.content != found.version:
         holder = f"{found.content.path} in layer {found.content.layer}"
         write_error(one_line(f"{name} in layer {layer} is a hard link; its bytes are those of {holder}", 2000) + "\n")
     if places:
-        told = f"{name} of layer {layer}, {found.size:,} bytes, sha256 {found.sha256}: {', '.join(places)}"
+        told = f"{what} of layer {layer}, {found.size:,} bytes, sha256 {found.sha256}: {', '.join(places)}"
         write_error(one_line(told, 4000) + "\n")

@@ -35,7 +35,7 @@ Document = dict[str, Any]
 
 def bag(recovered: Recovered, reference: str, options: Options) -> Iterator[tuple[str, Iterator[bytes]]]:
     """(path inside the bag, its bytes in pieces), the payload first. `reference` is what the image was asked for by."""
-    name = payload_name(recovered.version)
+    name = payload_name(recovered)
     yield name, recovered.pieces()
     tags = {
         "bagit.txt": b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n",
@@ -49,9 +49,9 @@ def bag(recovered: Recovered, reference: str, options: Options) -> Iterator[tupl
         yield tag, iter([data])
 
 
-def payload_name(version: FileVersion) -> str:
+def payload_name(recovered: Recovered) -> str:
     """`data/` and the file's own name, where that is harmless; metadata.json has the whole path in any case."""
-    name = version.path.rpartition("/")[2]
+    name = (recovered.inner_path or recovered.version.path).rpartition("/")[2]
     return f"data/{name if _PLAIN.fullmatch(name) and name not in ('.', '..') else 'content'}"
 
 
@@ -86,7 +86,12 @@ def metadata(recovered: Recovered, reference: str, options: Options) -> Document
                 "instruction": rows[ended].instruction if ended is not None else None,
             },
         },
-        "bytes": {"size": recovered.size, "missing": recovered.missing, "payload": payload_name(version)},
+        "bytes": {
+            "size": recovered.size,
+            "missing": recovered.missing,
+            "payload": payload_name(recovered),
+            "inner_path": recovered.inner_path,
+        },
         "digests": {"md5": recovered.md5, "sha1": recovered.sha1, "sha256": recovered.sha256},
         "chain": {
             "reference": image.reference,
@@ -106,6 +111,7 @@ def metadata(recovered: Recovered, reference: str, options: Options) -> Document
             "member": {
                 **_entry(recovered, content),
                 "data_offset": content.member.data_offset,
+                "sha256": scan.members.sha256(content.member.index).hex() or None,
             },
             "history": step
             and {

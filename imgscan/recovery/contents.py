@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import IO
 
 from imgscan.analyzers.analyzer import Evidence
@@ -23,6 +24,7 @@ from imgscan.listing import members_plan, named
 from imgscan.overlay import FileVersion
 from imgscan.pipeline import Options, open_layers
 from imgscan.recovery.choice import Candidate, choose, spellings
+from imgscan.recovery.inner import take_inner
 from imgscan.renderers.text import printable
 
 _PIECE = 1 << 20
@@ -43,18 +45,18 @@ class Recovered:
     md5: str
     sha1: str
     sha256: str
+    missing: int
+    """Bytes at the end of the content that its layer does not have: it ends within."""
     pieces: Callable[[], Iterator[bytes]]
     """The bytes, each time from the first one."""
+    spool: IO[bytes]
+    inner_path: str | None = None
+    """Of the file inside the content that the bytes and their digests are of; None for the content itself."""
 
     @property
     def scan(self) -> LayerScan:
         """Of the layer that holds the bytes."""
         return self.evidence.scans[self.content.layer]
-
-    @property
-    def missing(self) -> int:
-        """Bytes at the end of the content that its layer does not have: it ends within."""
-        return self.content.member.size - self.size
 
 
 @contextmanager
@@ -66,10 +68,12 @@ def recover(
     layer: int | None = None,
     member: int | None = None,
     image: str | None = None,
+    inner: str | None = None,
 ) -> Iterator[Recovered]:
     """One version of `path`: the only one, or the one that `layer` brought (and that is its entry `member`).
 
-    Of several images in an archive, those that `image` names are looked through.
+    Of several images in an archive, those that `image` names are looked through. With `inner` the file of that path
+    inside the version is given, which is an archive then.
     UsageError for a path that the image does not have, that several different versions share, or that has no bytes;
     ImgscanError where the bytes are gone: the layer was not read, or changed meanwhile.
     """
@@ -77,7 +81,8 @@ def recover(
         taking = stack.enter_context(MemberTaking(encode(text) for text in spellings(path)))
         evidences = open_layers(reference, options, members_plan(digests=True), taking.read)
         chosen = choose(named(evidences, image), path, layer, member)
-        yield _recovered(chosen, _bytes(reference, options, chosen, taking, stack))
+        found = _recovered(chosen, _bytes(reference, options, chosen, taking, stack))
+        yield found if inner is None else _inside(found, inner, stack)
 
 
 def _bytes(reference: str, options: Options, chosen: Candidate, taking: MemberTaking, stack: ExitStack) -> IO[bytes]:
@@ -131,18 +136,7 @@ def _copy(stream: Readable, start: int, size: int, target: IO[bytes]) -> None:
 
 
 def _recovered(chosen: Candidate, spool: IO[bytes]) -> Recovered:
-    def pieces() -> Iterator[bytes]:
-        spool.seek(0)
-        while data := spool.read(_PIECE):
-            yield data
-
-    hashes = (hashlib.md5(usedforsecurity=False), hashlib.sha1(usedforsecurity=False), hashlib.sha256())
-    size = 0
-    for piece in pieces():
-        size += len(piece)
-        for each in hashes:
-            each.update(piece)
-    md5, sha1, sha256 = (each.hexdigest() for each in hashes)
+    size, md5, sha1, sha256 = _digests(spool)
     content = chosen.content
     expected = chosen.evidence.scans[content.layer].members.sha256(content.member.index)
     if expected and expected.hex() != sha256:
@@ -150,4 +144,41 @@ def _recovered(chosen: Candidate, spool: IO[bytes]) -> Recovered:
             f"{printable(content.path)} in layer {content.layer} has other bytes than when the layer was scanned",
             tip="the image has changed meanwhile: run it again, with --verify",
         )
-    return Recovered(chosen.evidence, chosen.version, content, size, md5, sha1, sha256, pieces)
+    missing = content.member.size - size
+    return Recovered(
+        chosen.evidence, chosen.version, content, size, md5, sha1, sha256, missing, partial(_pieces, spool), spool
+    )
+
+
+def _inside(found: Recovered, path: str, stack: ExitStack) -> Recovered:
+    spool = stack.enter_context(spooled())
+    take_inner(found.spool, found.size, found.version.path, path, spool)
+    size, md5, sha1, sha256 = _digests(spool)
+    return replace(
+        found,
+        size=size,
+        md5=md5,
+        sha1=sha1,
+        sha256=sha256,
+        pieces=partial(_pieces, spool),
+        spool=spool,
+        inner_path=path.lstrip("/"),
+    )
+
+
+def _pieces(spool: IO[bytes]) -> Iterator[bytes]:
+    spool.seek(0)
+    while data := spool.read(_PIECE):
+        yield data
+
+
+def _digests(spool: IO[bytes]) -> tuple[int, str, str, str]:
+    """Size, md5, sha1 and sha256 of all that was kept."""
+    hashes = (hashlib.md5(usedforsecurity=False), hashlib.sha1(usedforsecurity=False), hashlib.sha256())
+    size = 0
+    for piece in _pieces(spool):
+        size += len(piece)
+        for each in hashes:
+            each.update(piece)
+    md5, sha1, sha256 = (each.hexdigest() for each in hashes)
+    return size, md5, sha1, sha256

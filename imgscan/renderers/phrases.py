@@ -44,8 +44,9 @@ def place(location: Location) -> str:
         path = path_text(location.path or "")
         inner = f" > {path_text(location.inner_path)}" if location.inner_path else ""
         line = f":{location.line}" if location.line else ""
-        # Accounts share a file; elsewhere the name is the path's own.
-        name = f" ({_value(location.name)})" if location.name and path.startswith("etc/") else ""
+        # Accounts share a file; elsewhere a line tells places apart, or the name is the path's own.
+        shared = location.name and not location.line and path.startswith("etc/")
+        name = f" ({_value(location.name or '')})" if shared else ""
         return f"{path}{inner}{line}{name}"
     if kind is LocationKind.HISTORY:
         name = f", {_value(location.name)}" if location.name else ""
@@ -156,13 +157,18 @@ def recovery(image: ImageRow, finding: Finding) -> str | None:
     gone = finding.fate is not None and finding.fate.state in ("deleted", "overwritten")
     if not (gone and image.asked and place.kind is LocationKind.FILE and place.path and place.layer is not None):
         return None
-    return f"imgscan extract {image.asked} {shlex.quote(place.path)} --layer {place.layer}"
+    return f"imgscan extract {image.asked} {_argument(place.path)} --layer {place.layer}"
 
 
 def recovery_words(image: ImageRow, place: Location) -> tuple[str, ...]:
     """The parts that such a command may be broken between, printable: extract takes a path as it is printed, too."""
-    path = shlex.quote(printable(place.path or ""))
+    path = _argument(printable(place.path or ""))
     return (printable(f"imgscan extract {image.asked}"), path, f"--layer {place.layer}")
+
+
+def _argument(path: str) -> str:
+    """A path as one word of a command, never taken for an option."""
+    return shlex.quote(f"/{path}" if path.startswith("-") else path)
 
 
 def secret_text(secret: SecretSighting, show_value: bool) -> str:

@@ -57,7 +57,15 @@ def test_an_image_that_cannot_be_asked_for_again_has_no_command():
     assert phrases.recovery(report.image, report.verdict.open[0]) is None
 
 
-NAMES = ["app/.env", "app/my settings/.env", "app/it's/.env", "app/caf\udce9/.env", "a\nb/.env", r"a\xe9/.env"]
+NAMES = [
+    "app/.env",
+    "app/my settings/.env",
+    "app/it's/.env",
+    "app/caf\udce9/.env",
+    "a\nb/.env",
+    r"a\xe9/.env",
+    "-o/.env",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -109,11 +109,13 @@ def _summary(report: AuditReport, page: Page) -> Lines:
     ]
     if run.previous:
         new = _new(report)
-        rows.insert(-1, ("warn" if new else "good", "new", new or "nothing", f"since the run of {run.previous}"))
-    room = page.width - 22 - max(len(answer) for _, _, answer, _ in rows)
+        since = f"{new} since the run of {run.previous}".strip()
+        rows.insert(-1, ("warn" if new else "good", "new", "yes" if new else "nothing", since))
+    # Two blanks between the columns, of which the first has one sign and the second thirteen.
+    room = page.width - 20 - max(len(answer) for _, _, answer, _ in rows)
     return _plain(
         [
-            [style.mark(tone), what, style.bold(answer), "\n".join(wrap(detail, max(room, 20)))]
+            [style.mark(tone), what, style.bold(answer), "\n".join(wrap(detail, max(room, 8)))]
             for tone, what, answer, detail in rows
         ]
     )
@@ -150,8 +152,8 @@ def _secret(secret: AuditedSecret, report: AuditReport, page: Page) -> Lines:
     style, width = page.style, page.width
     name = f"{one_line(secret.name, 60)} = " if secret.name else ""
     new = " NEW" if secret.new else ""
-    head = f"{style.severity(secret.severity)}{new} {style.bold(one_line(name + secret.redacted, 100))} {secret.kind}"
-    since = f", oldest image of {secret.oldest_image[:10]}" if secret.oldest_image else ""
+    head = f"{style.severity(secret.severity)}{new} {style.bold(one_line(name + secret.redacted, 100))} {one_line(secret.kind, 100)}"
+    since = f", oldest image of {one_line(secret.oldest_image[:10], 10)}" if secret.oldest_image else ""
     where = (
         f"{secret.state} in {count_text(len(secret.images), 'image')} of {_repositories(len(secret.repositories))}: "
         f"{_few(secret.repositories)}; first seen {secret.first_seen[:10]}{since}"

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import dropwhile
 from posixpath import basename
 
 from imgscan.image.image import HistoryStep
 from imgscan.secrets.commands import Word, shell_words
 
 SHELLS = frozenset({"sh", "bash", "ash", "dash", "zsh", "ksh"})
-_MAX_DEPTH = 3
-MAX_COMMANDS = 20_000
+_MAX_DEPTH, _MAX_WRAPPERS, _LONGEST_PIPE = 3, 8, 32
+MAX_COMMANDS = 5_000
 """Commands of one step that are read; the longest RUN of an official image has about 200."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 _RESERVED = frozenset({"if", "then", "elif", "else", "while", "until", "do", "!", "{", "}", "time"})
@@ -88,6 +89,16 @@ def commands(step: HistoryStep) -> tuple[Command, ...]:
     else:
         reader.read(text, 0, "")
     return tuple(reader.found)
+
+
+def pipelines(ran: Iterable[Command]) -> list[list[Command]]:
+    """Commands by what `|` joins, in order; of an endless pipe the first are enough."""
+    joined: dict[int, list[Command]] = {}
+    for command in ran:
+        known = joined.setdefault(command.pipeline, [])
+        if len(known) < _LONGEST_PIPE:
+            known.append(command)
+    return list(joined.values())
 
 
 def _exec_form(text: str) -> list[str]:
@@ -166,12 +177,12 @@ class _Reader:
 
     def simple(self, words: Sequence[Word], within: str, *, redirected: bool) -> None:
         """One command, and the text it gives to a shell."""
-        texts = [word.text for word in words]
-        while texts and texts[0] in _RESERVED:
-            texts = texts[1:]
+        texts = list(dropwhile(_RESERVED.__contains__, (word.text for word in words)))
         found = Command("", (), self._pipeline, self._position, redirected=redirected, within=within)
         found, texts = _assignments(found, texts)
-        while texts and basename(texts[0]) in _WRAPPERS:
+        for _ in range(_MAX_WRAPPERS):
+            if not texts or basename(texts[0]) not in _WRAPPERS:
+                break
             wrapper = basename(texts[0])
             found = replace(found, wrappers=(*found.wrappers, wrapper))
             found, texts = _assignments(found, _started(wrapper, texts[1:]))
@@ -233,12 +244,15 @@ def _script(texts: Sequence[str]) -> str:
 
 def _runner(words: Sequence[Word]) -> str:
     """The program that runs the file it is given, if these words begin a command of one: `bash <(...)`."""
-    texts = [word.text for word in words]
-    while texts and (texts[0] in _RESERVED or basename(texts[0]) in _WRAPPERS or _ASSIGNMENT.match(texts[0])):
-        texts = texts[1:]
+    texts = list(dropwhile(_goes_before, (word.text for word in words)))
     name = basename(texts[0]) if texts else ""
     runs = name in SHELLS or name in {"source", "."}
     return name if runs and not any(not text.startswith("-") for text in texts[1:]) else ""
+
+
+def _goes_before(text: str) -> bool:
+    """Whether a word comes before the program's own name."""
+    return text in _RESERVED or basename(text) in _WRAPPERS or _ASSIGNMENT.match(text) is not None
 
 
 def _runs_input(words: Sequence[Word]) -> bool:

@@ -32,15 +32,12 @@ def host_of(command: Command) -> str:
     return ""
 
 
-def is_download(command: Command, ran: Sequence[Command]) -> bool:
-    """Whether a command fetches a file that stays, or that is unpacked as it comes; an answer to look at is none."""
+def is_download(command: Command, joined: Sequence[Command]) -> bool:
+    """Whether a command of a pipeline fetches a file that stays or is unpacked as it comes, not an answer to look at."""
     urls = [word for word in command.words if _URL.match(word) or re.match(r"[\"']?\$\{?\w*(?:URL|url)", word)]
     if not urls or all(_KEY.search(url.partition("?")[0]) for url in urls):
         return False
-    unpacked = any(
-        other.pipeline == command.pipeline and other.position > command.position and other.program in _UNPACKERS
-        for other in ran
-    )
+    unpacked = any(other.position > command.position and other.program in _UNPACKERS for other in joined)
     if command.program == "curl":
         if command.has("-I", "--head") or _to_nowhere(command):
             return False

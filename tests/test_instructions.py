@@ -120,5 +120,14 @@ def test_a_bundle_of_options_is_taken_apart():
 
 
 def test_hostile_text_takes_linear_time():
-    for text in ("$(" * 200_000, "<<A\n" * 100_000, "(" * 400_000, "sh -c '" * 50_000, "`" * 400_000):
+    for text in (
+        "$(" * 200_000,
+        "<<A\n" * 100_000,
+        "(" * 400_000,
+        "sh -c '" * 50_000,
+        "sudo " * 150_000,
+        "{ " * 200_000,
+        "a|" * 200_000,
+        "`" * 400_000,
+    ):
         ran(text)

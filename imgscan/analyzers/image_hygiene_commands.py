@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from posixpath import join, normpath
 
 from imgscan.amounts import listed
@@ -22,9 +23,10 @@ from imgscan.analyzers.image_hygiene_command_rules import (
     UNVERIFIED,
     UPDATE_ALONE,
 )
+from imgscan.errors import Problem
 from imgscan.evidence import Depth
 from imgscan.image.image import HistoryStep
-from imgscan.instructions import SHELLS, Command, commands
+from imgscan.instructions import MAX_COMMANDS, SHELLS, Command, commands, pipelines
 from imgscan.report import AddedBy, Family, Finding, Location, LocationKind, Rule
 from imgscan.unpinned import moving_downloads, unpinned_packages
 from imgscan.verification import checks_off, host_of, is_download, signatures_off, variable_off
@@ -59,20 +61,24 @@ class CommandsAnalyzer:
     extractors: tuple[str, ...] = ()
 
     def analyze(self, evidence: Evidence) -> Outcome:
-        found = []
+        found, problems = [], []
         recommends_off = any("nstall-Recommends" in step.instruction.arguments for step in evidence.image.steps)
         directory = "/"
         for step in evidence.image.steps:
             if step.instruction.keyword == "WORKDIR":
                 directory = normpath(join(directory, step.instruction.arguments.strip()))
             ran = commands(step)
+            if len(ran) >= MAX_COMMANDS:
+                told = f"step {step.index} runs more than {MAX_COMMANDS:,} commands; the others were not judged"
+                problems.append(Problem("too-many-commands", told))
             for check in _CHECKS:
                 if check is _recommends and recommends_off:
                     continue
                 found += [_finding(step, rule, message) for rule, message in check(step, ran) if ran]
             found += [_finding(step, CHMOD, message) for message in _world_writable(evidence, ran, directory)]
         found += _environment(evidence)
-        return on_steps(found)
+        outcome = on_steps(found)
+        return replace(outcome, problems=(*outcome.problems, *problems))
 
 
 def _finding(step: HistoryStep, rule: Rule, message: str) -> Finding:
@@ -123,27 +129,21 @@ def _update_alone(step: HistoryStep, ran: Sequence[Command]) -> Checked:
 
 def _piped(step: HistoryStep, ran: Sequence[Command]) -> Checked:
     del step
-    for command in ran:
-        source = _feeding(command, ran)
-        if source is not None:
-            yield PIPED, f"{command.within or command.program} runs what {source.program} fetches{_from(source)}"
-            return
+    for joined in pipelines(ran):
+        for command in joined:
+            source = _feeding(command, joined)
+            if source is not None:
+                yield PIPED, f"{command.within or command.program} runs what {source.program} fetches{_from(source)}"
+                return
 
 
-def _feeding(command: Command, ran: Sequence[Command]) -> Command | None:
+def _feeding(command: Command, joined: Sequence[Command]) -> Command | None:
     """The download whose output a command runs, or that a shell runs by substitution."""
     if command.within and command.program in _FETCHES:
         return command
     if command.program not in _INTERPRETERS or command.position == 0 or not _reads_program(command):
         return None
-    return next(
-        (
-            one
-            for one in ran
-            if one.pipeline == command.pipeline and one.position < command.position and one.program in _FETCHES
-        ),
-        None,
-    )
+    return next((one for one in joined if one.position < command.position and one.program in _FETCHES), None)
 
 
 def _reads_program(command: Command) -> bool:
@@ -159,9 +159,13 @@ def _reads_program(command: Command) -> bool:
 def _unverified(step: HistoryStep, ran: Sequence[Command]) -> Checked:
     if _VERIFIES.search(step.instruction.arguments):
         return
-    fetched = [command for command in ran if is_download(command, ran) and _feeding(command, ran) is None]
-    piped = {command.pipeline for command in ran if _feeding(command, ran) is not None}
-    fetched = [command for command in fetched if command.pipeline not in piped]
+    fetched = [
+        command
+        for joined in pipelines(ran)
+        if not any(_feeding(command, joined) for command in joined)
+        for command in joined
+        if is_download(command, joined)
+    ]
     if fetched:
         hosts = listed(host for command in fetched if (host := host_of(command)))
         where = f" from {hosts}" if hosts else ""

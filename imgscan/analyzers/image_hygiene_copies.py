@@ -55,6 +55,7 @@ ADD_URL = Rule(
 _MAX_LINES = 12
 # Copies of a build, manifests of a copy, and names of manifests that are looked at.
 _MAX_BROAD, _MAX_MANIFESTS, _MAX_ENDINGS = 20, 1_000, 100
+_MAX_INSTALLATIONS = 200
 _ARCHIVE = re.compile(r"\.(?:tar|tgz|tbz2?|txz|tzst|tar\.\w{1,4}|gz|bz2|xz|zst)\Z", re.IGNORECASE)
 _DIGEST = re.compile(r"(?:file|dir|multi):[0-9a-f]{64}")
 _BROAD = frozenset({".", "./", "*", "./*", "/", "..", "${PWD}"})
@@ -151,6 +152,7 @@ def _order(evidence: Evidence, copies: Sequence[_Copy]) -> Iterator[Finding]:
         for command in commands(step)
         if (found := installation(command)) is not None
     ]
+    installations = installations[:_MAX_INSTALLATIONS]
     endings = tuple(dict.fromkeys(ending for _, found in installations for ending in found.endings))[:_MAX_ENDINGS]
     broad = [_Broad(copy, _files(evidence, copy.layer), _paths(evidence, copy.layer, endings)) for copy in wide]
     told: set[int] = set()

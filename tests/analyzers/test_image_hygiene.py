@@ -420,3 +420,11 @@ def test_dead_bytes_are_of_the_one_who_ended_them(base: int, origin: Origin):
     known = BaseImage("x", None, base, base, Confidence.HIGH, "it is there")
     (found,) = WasteAnalyzer().analyze(replace(evidence, base=known)).findings
     assert found.origin is origin
+
+
+def test_a_history_without_end_is_told_in_bounds_and_that_it_was_cut():
+    steps = [step(f"RUN /bin/sh -c sudo x{number} # buildkit") for number in range(150)]
+    long = layer({"a": "1"}, created_by=f"RUN /bin/sh -c {'true;' * 6_000} # buildkit")
+    outcome = CommandsAnalyzer().analyze(evidence_of(image(*steps, long)))
+    assert len(outcome.findings) == 100
+    assert {problem.code for problem in outcome.problems} == {"too-many-steps", "too-many-commands"}

@@ -41,22 +41,20 @@ class Registry:
     def open(self, request: Request, visitor: LayerVisitor) -> Iterator[Opened]:
         """Fetch the image's documents; its layers are left to whoever scans them."""
         reference = parse_reference(request.target)
-        visitor.prepare()
         access = Access(insecure=request.insecure, timeout=request.timeout)
         with RegistryClient(reference.registry, access, environment=self._environment) as client:
-            opened = open_image(client, reference, request.platforms, insecure=request.insecure)
+            fetched = fetch(client, reference)
+            visitor.prepare()
+            opened = open_manifest(client, reference, fetched, request.platforms, insecure=request.insecure)
         yield opened
 
 
-def open_image(
-    client: RegistryClient, reference: Reference, platforms: PlatformRequest, *, insecure: bool = False
-) -> Opened:
-    """The images that a reference leads to, one for each platform asked for, with what was attached to them."""
+def fetch(client: RegistryClient, reference: Reference) -> FetchedManifest:
+    """The manifest or index that a reference names. SourceError."""
     try:
-        fetched = client.manifest(reference.repository, reference.wanted)
+        return client.manifest(reference.repository, reference.wanted)
     except (ImageNotFound, AccessDenied) as error:
         raise _named(reference, error) from error
-    return open_manifest(client, reference, fetched, platforms, insecure=insecure)
 
 
 def open_manifest(
@@ -67,7 +65,10 @@ def open_manifest(
     *,
     insecure: bool = False,
 ) -> Opened:
-    """The images of a manifest or index that was fetched. InvalidImage, PlatformNotFound or another SourceError."""
+    """The images of a manifest or index, one for each platform asked for, with what was attached to them.
+
+    Raises InvalidImage, PlatformNotFound or another SourceError.
+    """
     fetched.document()  # what cannot be decoded is told here, by its own name
     entries = RegistryEntries(
         client, reference.repository, lambda index: _unwanted(index, platforms, str(reference)), insecure=insecure

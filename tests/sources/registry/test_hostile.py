@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from imgscan.errors import ImgscanError
 from imgscan.image.image import Image
 from imgscan.sources.registry.reference import parse_reference
-from imgscan.sources.registry.source import open_image
+from imgscan.sources.registry.source import fetch, open_manifest
 from imgscan.sources.source import PlatformRequest
 from tests.image_builder import image, layer, sha256
 from tests.registries.front import Answer
@@ -80,7 +80,8 @@ def test_a_registry_that_answers_anything_gives_an_image_or_an_error(nowhere, cl
     nowhere.rule = rule
     reference = parse_reference(f"{nowhere.address}/a/b:1")
     try:
-        images = open_image(clients.one(nowhere.address), reference, PlatformRequest(all=everything)).images
+        client = clients.one(nowhere.address)
+        images = open_manifest(client, reference, fetch(client, reference), PlatformRequest(all=everything)).images
     except ImgscanError as error:
         told, images = error.message, ()
     else:

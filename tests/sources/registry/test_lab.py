@@ -14,9 +14,15 @@ from tests.lab_table import expected_row, row, wrong_tools
 from tests.registries.push import push
 
 
+@pytest.fixture
+def home(tmp_path_factory, monkeypatch):
+    """No login of whoever runs the tests; patterns are compiled once."""
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv("IMGSCAN_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "patterns"))
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
-def test_an_image_of_the_lab_is_told_as_the_table_says(scenario, registry, capsys, tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
+def test_an_image_of_the_lab_is_told_as_the_table_says(scenario, registry, capsys, home):
     push(registry.origin, f"lab/{scenario.name}", "1", build_image(scenario), attestations=[provenance()])
     code = main(["inspect", f"registry:{registry.address}/lab/{scenario.name}:1", "--format", "json", "--no-cache"])
     (report,) = json.loads(capsys.readouterr().out)["reports"]

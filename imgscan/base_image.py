@@ -165,14 +165,14 @@ def _stated(image: Image, stated: KnownImage | None) -> Iterator[_Hint]:
 def _dockerfile(image: Image, written: WrittenDockerfile | None) -> Iterator[_Hint]:
     """The steps that no instruction of the Dockerfile made, where all of its instructions made one."""
     mapping = map_dockerfile(written, image.steps) if written is not None else None
-    if written is None or mapping is None or not mapping.base_steps or mapping.missing or mapping.extra:
+    if written is None or mapping is None or not mapping.base_steps:
+        return
+    if mapping.missing or mapping.extra or mapping.unsure:
         return
     layers = _layers_before(image, mapping.base_steps)
     stage = next(stage for stage in written.stages if stage.line == mapping.from_line)
     if layers and stage.base != "scratch":
-        evidence = (
-            f"{written.path}:{stage.line}: its instructions made all but the first {mapping.base_steps} steps"
-        )
+        evidence = f"{written.path}:{stage.line}: its instructions made all but the first {mapping.base_steps} steps"
         name = None if "$" in stage.base else stage.base[:_MAX_TEXT]  # --build-arg may have set it
         yield _Hint(evidence, Confidence.HIGH, name, layers=layers, steps=mapping.base_steps)
 

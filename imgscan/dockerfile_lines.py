@@ -39,6 +39,8 @@ def _problems(written: WrittenDockerfile, mapping: DockerfileMapping) -> tuple[P
         told.append(f"no step for {_listed('line', mapping.missing)}")
     if mapping.extra:
         told.append(f"no line for {_listed('history step', mapping.extra)}")
+    if mapping.unsure:
+        told.append(f"which step {_listed('line', mapping.unsure)} made is not sure")
     if not told:
         return ()
     message = f"{written.path} is not quite what this image was built from: {'; '.join(told)}"

@@ -9,7 +9,7 @@ where the Dockerfile is not the image's.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imgscan.image.dockerfile_comparison import NO, Comparison, Scope, comparison, may_be
 from imgscan.image.dockerfile_parser import Stage, WrittenDockerfile, WrittenInstruction
@@ -44,8 +44,9 @@ class DockerfileMapping:
     `lines` has the line (from 1) of the instruction that made each step; a step of the base image has that of the FROM
     that brought it in, and None says that no line is sure. `stage` is the stage that the image is: its name, else its
     number from 0. `base_steps` counts the first steps, which no instruction made; None where that is not sure.
-    `missing` are the lines of instructions without a step, `extra` the steps without an instruction. `reason` says why
-    a Dockerfile does not fit; it is empty where it fits, and then lines may be told.
+    `missing` are the lines of instructions without a step, `extra` the steps without an instruction, `unsure` the
+    lines of instructions that made a step of which nobody knows which. `reason` says why a Dockerfile does not fit; it
+    is empty where it fits, and then lines may be told.
     """
 
     lines: tuple[int | None, ...]
@@ -54,6 +55,7 @@ class DockerfileMapping:
     base_steps: int | None
     missing: tuple[int, ...] = ()
     extra: tuple[int, ...] = ()
+    unsure: tuple[int, ...] = ()
     reason: str = ""
 
 
@@ -70,7 +72,8 @@ class _Entry:
 class _Alignment:
     """The best alignments of one stage: what all of them agree on.
 
-    `pairs` are (step, entry) that all have, `unsure` the steps on which they differ.
+    `pairs` are (step, entry) that all have, `unsure` the steps on which they differ, `possible` the entries that have a
+    step in one of them at least.
     """
 
     stage: int
@@ -78,6 +81,7 @@ class _Alignment:
     entries: tuple[_Entry, ...]
     pairs: tuple[tuple[int, int], ...]
     unsure: frozenset[int]
+    possible: frozenset[int]
 
 
 def map_dockerfile(written: WrittenDockerfile, steps: Sequence[HistoryStep]) -> DockerfileMapping:
@@ -106,16 +110,9 @@ def _agreed(mappings: Sequence[DockerfileMapping]) -> DockerfileMapping:
     lines = tuple(
         found[0] if len(set(found)) == 1 else None for found in zip(*(m.lines for m in mappings), strict=True)
     )
-    same_from = len({mapping.from_line for mapping in mappings}) == 1
-    return DockerfileMapping(
-        lines,
-        last.from_line if same_from else None,
-        last.stage,
-        last.base_steps if same_from else None,
-        last.missing,
-        last.extra,
-        last.reason,
-    )
+    if len({mapping.from_line for mapping in mappings}) > 1:
+        return replace(last, lines=lines, from_line=None, base_steps=None)
+    return replace(last, lines=lines)
 
 
 # --- the instructions that lead to a stage
@@ -223,7 +220,7 @@ def _align(written: WrittenDockerfile, number: int, steps: Sequence[HistoryStep]
     before, after = costs.before(), costs.after()
     best = after[0][0]
     pairs: list[tuple[int, int]] = []
-    unsure = set()
+    unsure, possible = set[int](), set[int]()
     for at in range(len(tail)):
         row = costs.pairs[at]
         partners = [
@@ -235,11 +232,12 @@ def _align(written: WrittenDockerfile, number: int, steps: Sequence[HistoryStep]
             before[at][entry] + costs.steps[at][entry] + after[at + 1][entry] == best
             for entry in range(len(entries) + 1)
         )
+        possible.update(partners)
         if partners and not alone and len({entries[entry].written.line for entry in partners}) == 1:
             pairs.append((first + at, partners[0]))
         elif partners:
             unsure.add(first + at)
-    return _Alignment(number, best, entries, tuple(pairs), frozenset(unsure))
+    return _Alignment(number, best, entries, tuple(pairs), frozenset(unsure), frozenset(possible))
 
 
 def _builder(steps: Sequence[HistoryStep]) -> Builder:
@@ -314,21 +312,22 @@ def _mapping(written: WrittenDockerfile, alignment: _Alignment, steps: Sequence[
     entries, pairs = alignment.entries, dict(alignment.pairs)
     matched = set(pairs.values())
     first = min((*pairs, *alignment.unsure), default=len(steps))
-    # Steps that may be two instructions of the Dockerfile are no sign that it is another one.
-    room = len(alignment.unsure)
-    missing = [number for number, entry in enumerate(entries) if entry.recorded and number not in matched]
+    # Of instructions that are alike, as many as there are steps for them have one.
+    unsure = alignment.possible - matched
+    missing = [number for number, entry in enumerate(entries) if entry.recorded and number not in alignment.possible]
+    without = len(missing) + max(0, len(unsure) - len(alignment.unsure))
     extra = tuple(
         step
         for step in range(first, len(steps))
         if step not in pairs and step not in alignment.unsure and not _is_added_label(step, pairs, steps)
     )
-    off = max(len(missing) - room, len(extra))  # an edited instruction is one of each
+    off = max(without, len(extra))  # an edited instruction is one of each
     name = _stage_name(written, alignment.stage)
-    if off > _ALLOWED * (len(matched) + room):
+    if off > _ALLOWED * (len(matched) + len(alignment.unsure)):
         agree = f"of the {len(entries)} instructions of stage {name}, {len(matched)} are in the image's history"
         return _no_fit(steps, f"at best, {agree}")
     # Where the first instructions have no step, nobody knows how many of the steps before are the base's.
-    leading = bool(missing) and bool(matched) and missing[0] < min(matched)
+    leading = min((*missing, *unsure), default=len(entries)) < min(matched, default=len(entries))
     from_line = written.stages[_chain(written, alignment.stage)[0]].line
     lines: list[int | None] = [None if leading else from_line] * first + [None] * (len(steps) - first)
     for step, number in pairs.items():
@@ -339,6 +338,7 @@ def _mapping(written: WrittenDockerfile, alignment: _Alignment, steps: Sequence[
         stage=name,
         base_steps=None if leading else first,
         missing=tuple(sorted({entries[number].written.line for number in missing})),
+        unsure=tuple(sorted({entries[number].written.line for number in unsure})),
         extra=extra,
     )
 

@@ -111,6 +111,17 @@ def test_equal_instructions_of_which_one_is_gone_have_no_sure_line():
     text, lines = written("FROM base:1", run("first"), *made)
     found = mapped(text, built([run("first"), *made[1:]], "buildkit"))
     assert list(found.lines) == [lines[0], None, *lines[3:]]
+    assert (found.missing, found.unsure) == ((), (lines[1], lines[2]))
+
+
+def test_of_many_equal_instructions_that_are_too_many_none_is_sure_and_neither_is_the_base():
+    text, lines = written("FROM base:1", *[run("same")] * 12, run("last"))
+    found = mapped(
+        text, ["ADD rootfs / # buildkit", *built([run("same")] * 10, "buildkit"), *built([run("last")], "buildkit")]
+    )
+    assert set(found.lines[:-1]) == {None}
+    assert found.lines[-1] == lines[-1]
+    assert found.base_steps is None
 
 
 @pytest.mark.parametrize("builder", ["classic", "buildkit"])

@@ -33,7 +33,7 @@ def host_of(command: Command) -> str:
 
 
 def is_download(command: Command, joined: Sequence[Command]) -> bool:
-    """Whether a command of a pipeline fetches a file that stays or is unpacked as it comes, not an answer to look at."""
+    """Whether a command of a pipeline fetches a file that stays or is unpacked at once, not an answer to look at."""
     urls = [word for word in command.words if _URL.match(word) or re.match(r"[\"']?\$\{?\w*(?:URL|url)", word)]
     if not urls or all(_KEY.search(url.partition("?")[0]) for url in urls):
         return False

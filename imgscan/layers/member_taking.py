@@ -17,8 +17,22 @@ from imgscan.tar.walker import MemberWalker
 
 _BLOCK = 1 << 20
 _IN_MEMORY = 8 << 20
-"""Bytes of a content that are kept in memory; more go to an unlinked file."""
+"""Bytes of contents that are kept in memory; more go to a file without a name."""
 _KINDS = frozenset({MemberKind.FILE, MemberKind.OTHER})
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A run of bytes in a file that others may share; not for several threads."""
+
+    file: IO[bytes]
+    start: int
+    size: int
+
+    def read_at(self, offset: int, size: int, /) -> bytes:
+        """Up to `size` bytes from `offset` of the run on."""
+        self.file.seek(self.start + offset)
+        return self.file.read(max(0, min(size, self.size - offset)))
 
 
 def spooled() -> IO[bytes]:
@@ -26,21 +40,16 @@ def spooled() -> IO[bytes]:
     return tempfile.SpooledTemporaryFile(_IN_MEMORY)
 
 
-@dataclass(slots=True)
-class _Open:
-    index: int
-    spool: IO[bytes]
-    written: int = 0
-
-
 class MemberTaking:
     """Reads layers, and keeps the contents of all members at the given paths. Layers may be read in many threads.
 
     `taken` has them by (computed diff_id of the layer, index of the member); one that its layer ends within is short.
+    All of a layer share one file: a hostile layer has a path a million times.
     """
 
     def __init__(self, paths: Iterable[bytes], limits: Limits | None = None) -> None:
-        self.taken: dict[tuple[str, int], IO[bytes]] = {}
+        self.taken: dict[tuple[str, int], Kept] = {}
+        self._files: dict[str, IO[bytes]] = {}
         self._paths = frozenset(paths)
         self._limits = limits or Limits()
         self._lock = Lock()
@@ -48,27 +57,32 @@ class MemberTaking:
     def read(self, stream: Readable) -> LayerScan:
         """Read a layer to its end: its scan as at depth MEMBERS with digests, without facts and of no plan."""
         one = _Reading(stream, self._paths, self._limits)
-        scan = one.run()
+        try:
+            scan = one.run()
+        except BaseException:
+            one.file.close()
+            raise
         with self._lock:
-            for content in one.contents:
-                kept = self.taken.setdefault((scan.diff_id, content.index), content.spool)
-                if kept is not content.spool:  # the same layer once more
-                    content.spool.close()
+            if self._files.setdefault(scan.diff_id, one.file) is not one.file:  # the same layer once more
+                one.file.close()
+            else:
+                self.taken |= {(scan.diff_id, index): kept for index, kept in one.kept.items()}
         return scan
 
     def __enter__(self) -> MemberTaking:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for spool in self.taken.values():
-            spool.close()
+        for file in self._files.values():
+            file.close()
 
 
 class _Reading:
     """One pass over one layer."""
 
     def __init__(self, stream: Readable, paths: frozenset[bytes], limits: Limits) -> None:
-        self.contents: list[_Open] = []
+        self.file = spooled()
+        self.kept: dict[int, Kept] = {}
         self._stored = hashlib.sha256()
         self._plain = hashlib.sha256()
         self._stream = PlainStream(
@@ -76,8 +90,7 @@ class _Reading:
         )
         self._walker = MemberWalker(limits, digests=True)
         self._paths = paths
-        self._known = 0
-        self._waiting: list[_Open] = []
+        self._next = 0  # member that was not looked at yet
 
     def run(self) -> LayerScan:
         view = memoryview(bytearray(_BLOCK))
@@ -104,21 +117,14 @@ class _Reading:
         )
 
     def _take(self, block: memoryview, offset: int) -> None:
-        """Keep what the block has of the wanted members."""
+        """Keep what the block has of the wanted members: of all but the last, which may go on, for good."""
         table = self._walker.table
-        for index in range(self._known, len(table)):
+        count = len(table) - self._walker.within_header  # where the data of that one begins is not known yet
+        for index in range(self._next, count):
             if table.kinds[index] in _KINDS and table.path(index) in self._paths:
-                content = _Open(index, spooled())
-                self.contents.append(content)
-                self._waiting.append(content)
-        self._known = len(table)
-        still = []
-        for content in self._waiting:
-            last = content.index == len(table) - 1
-            if not (last and self._walker.within_header):  # where its data begins is known
-                start = table.data_offsets[content.index] + content.written
-                stop = table.data_offsets[content.index] + table.sizes[content.index]
-                content.written += content.spool.write(block[max(start - offset, 0) : max(stop - offset, 0)])
-            if content.written < table.sizes[content.index]:
-                still.append(content)
-        self._waiting = still
+                kept = self.kept.get(index) or Kept(self.file, self.file.tell(), 0)
+                begin = table.data_offsets[index]
+                part = block[max(begin + kept.size - offset, 0) : max(begin + table.sizes[index] - offset, 0)]
+                self.file.write(part)
+                self.kept[index] = Kept(self.file, kept.start, kept.size + len(part))
+        self._next = max(count - 1, self._next)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from imgscan.analyzers.analyzer import Evidence
 from imgscan.errors import Effect, ImgscanError, UsageError
@@ -17,6 +18,8 @@ from imgscan.tar.names import normalised
 _ALIVE = (FateKind.DELETED, FateKind.OVERWRITTEN, FateKind.REWRITTEN, FateKind.PRESENT)
 _LISTED = 8
 """Versions and paths that an error names."""
+_MOST = 10_000
+"""Versions of one path that are looked at: a hostile layer has a path a million times."""
 _BYTES = frozenset({MemberKind.FILE, MemberKind.OTHER})
 _WITHOUT = {
     MemberKind.DIRECTORY: "a directory",
@@ -51,19 +54,21 @@ def spellings(path: str) -> tuple[str, ...]:
 
 def choose(evidences: Sequence[Evidence], path: str, layer: int | None, member: int | None) -> Candidate:
     """The version that is meant. UsageError where there is none, where there are several, or where it has no bytes."""
-    found = _at(evidences, path)
-    if not found:
+    name = _name(evidences, path)
+    if name is None:
         raise _nowhere(evidences, path)
-    wanted = [
-        one
-        for one in found
-        if (layer is None or one.version.layer == layer) and (member is None or one.version.member.index == member)
-    ]
+    every = (one for evidence in evidences for one in _candidates(evidence, name))
+    wanted = list(islice((one for one in every if _is(one, layer, member)), _MOST + 1))
     if not wanted:
-        which = " as that entry" if member is not None else ""
+        first = list(islice((one for evidence in evidences for one in _candidates(evidence, name)), _LISTED + 1))
+        which = f"layer {layer} has no version of {_shown(first[0])}" if layer is not None else "there is no such entry"
         raise UsageError(
-            f"layer {layer} has no version of {_shown(found[0])}{which}" if layer is not None else "no such entry",
-            tip=f"there {'is' if len(found) == 1 else 'are'} {_list(found)}",
+            which + (f" as its entry {member}" if layer is not None and member is not None else ""),
+            tip=f"there {'is' if len(first) == 1 else 'are'} {_list(first)}",
+        )
+    if len(wanted) > _MOST:
+        raise UsageError(
+            f"{_shown(wanted[0])} has more than {_MOST:,} versions", tip="choose one: --layer N --member M"
         )
     with_bytes = [one for one in wanted if one.content.member.kind in _BYTES]
     if not with_bytes:
@@ -73,21 +78,25 @@ def choose(evidences: Sequence[Evidence], path: str, layer: int | None, member: 
     return max(with_bytes, key=_aliveness)
 
 
-def _at(evidences: Sequence[Evidence], path: str) -> list[Candidate]:
-    """All versions of the path; where it has none, those of the one path that is printed like it."""
+def _is(one: Candidate, layer: int | None, member: int | None) -> bool:
+    """Whether it is of that layer, and that entry of it."""
+    return (layer is None or one.version.layer == layer) and (member is None or one.version.member.index == member)
+
+
+def _name(evidences: Sequence[Evidence], path: str) -> str | None:
+    """The path in the image that is meant: as it is typed, else the one that is printed like it; None for neither."""
     for text in spellings(path):
-        found = [one for evidence in evidences for one in _candidates(evidence, text)]
-        if found:
-            return found
+        if any(True for evidence in evidences for _ in evidence.overlay.versions(text)):
+            return text
     if "\\" not in path:  # tables print odd characters with backslashes
-        return []
+        return None
     alike = {name for name in _names(evidences) if printable(name) == path.lstrip("/")}
     if len(alike) > 1:
         raise UsageError(
             f"{count_text(len(alike), 'path')} are printed as {path}",
             tip="take the path that imgscan files -f json has",
         )
-    return [one for name in alike for evidence in evidences for one in _candidates(evidence, name)]
+    return next(iter(alike), None)
 
 
 def _candidates(evidence: Evidence, path: str) -> Iterator[Candidate]:

@@ -8,10 +8,9 @@ another path holds them, as for a hard link, is a second pass needed. Nothing is
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import IO
 
 from imgscan.analyzers.analyzer import Evidence
@@ -19,7 +18,8 @@ from imgscan.errors import ImgscanError
 from imgscan.evidence import LayerScan, encode
 from imgscan.image.blob import FileBlob, Readable
 from imgscan.image.compression import Compression, PlainStream
-from imgscan.layers.member_taking import MemberTaking, spooled
+from imgscan.layers.member_taking import Kept, MemberTaking, spooled
+from imgscan.layers.unpack.content import Content
 from imgscan.listing import members_plan, named
 from imgscan.overlay import FileVersion
 from imgscan.pipeline import Options, open_layers
@@ -41,17 +41,22 @@ class Recovered:
     evidence: Evidence
     version: FileVersion
     content: FileVersion
-    size: int
     md5: str
     sha1: str
     sha256: str
     missing: int
     """Bytes at the end of the content that its layer does not have: it ends within."""
-    pieces: Callable[[], Iterator[bytes]]
-    """The bytes, each time from the first one."""
-    spool: IO[bytes]
+    kept: Kept = field(repr=False)
     inner_path: str | None = None
     """Of the file inside the content that the bytes and their digests are of; None for the content itself."""
+
+    @property
+    def size(self) -> int:
+        return self.kept.size
+
+    def pieces(self) -> Iterator[bytes]:
+        """The bytes, each time from the first one."""
+        return _pieces(self.kept)
 
     @property
     def scan(self) -> LayerScan:
@@ -85,7 +90,7 @@ def recover(
         yield found if inner is None else _inside(found, inner, stack)
 
 
-def _bytes(reference: str, options: Options, chosen: Candidate, taking: MemberTaking, stack: ExitStack) -> IO[bytes]:
+def _bytes(reference: str, options: Options, chosen: Candidate, taking: MemberTaking, stack: ExitStack) -> Kept:
     """The bytes of the chosen content: from the pass that was made, from the local layer, or from another pass."""
     evidence, content = chosen.evidence, chosen.content
     place = (evidence.scans[content.layer].diff_id, content.member.index)
@@ -109,7 +114,7 @@ def _bytes(reference: str, options: Options, chosen: Candidate, taking: MemberTa
     return again.taken[place]
 
 
-def _read_again(blob: FileBlob, content: FileVersion, stack: ExitStack) -> IO[bytes]:
+def _read_again(blob: FileBlob, content: FileVersion, stack: ExitStack) -> Kept:
     """The bytes of a member of a layer in a file; by its offset alone where the layer is not compressed."""
     start, size = content.member.data_offset, content.member.size
     spool = stack.enter_context(spooled())
@@ -117,15 +122,17 @@ def _read_again(blob: FileBlob, content: FileVersion, stack: ExitStack) -> IO[by
         with blob.open() as stream:
             plain = PlainStream(stream)
             if plain.compression is Compression.NONE:
-                for at in range(start, start + size, _PIECE):
-                    spool.write(stream.read_at(at, min(_PIECE, start + size - at)))
+                at = start  # the size is a claim: what is not there ends it
+                while at < start + size and (data := stream.read_at(at, min(_PIECE, start + size - at))):
+                    spool.write(data)
+                    at += len(data)
             else:
                 _copy(plain, start, size, spool)
     except OSError as error:
         raise ImgscanError(
             f"the layer in {blob.path} cannot be read: {error.strerror or error}", tip="see whether it is still there"
         ) from error
-    return spool
+    return Kept(spool, 0, spool.tell())
 
 
 def _copy(stream: Readable, start: int, size: int, target: IO[bytes]) -> None:
@@ -135,8 +142,8 @@ def _copy(stream: Readable, start: int, size: int, target: IO[bytes]) -> None:
         at += len(data)
 
 
-def _recovered(chosen: Candidate, spool: IO[bytes]) -> Recovered:
-    size, md5, sha1, sha256 = _digests(spool)
+def _recovered(chosen: Candidate, kept: Kept) -> Recovered:
+    md5, sha1, sha256 = _digests(kept)
     content = chosen.content
     expected = chosen.evidence.scans[content.layer].members.sha256(content.member.index)
     if expected and expected.hex() != sha256:
@@ -144,41 +151,30 @@ def _recovered(chosen: Candidate, spool: IO[bytes]) -> Recovered:
             f"{printable(content.path)} in layer {content.layer} has other bytes than when the layer was scanned",
             tip="the image has changed meanwhile: run it again, with --verify",
         )
-    missing = content.member.size - size
-    return Recovered(
-        chosen.evidence, chosen.version, content, size, md5, sha1, sha256, missing, partial(_pieces, spool), spool
-    )
+    missing = content.member.size - kept.size
+    return Recovered(chosen.evidence, chosen.version, content, md5, sha1, sha256, missing, kept)
 
 
 def _inside(found: Recovered, path: str, stack: ExitStack) -> Recovered:
     spool = stack.enter_context(spooled())
-    take_inner(found.spool, found.size, found.version.path, path, spool)
-    size, md5, sha1, sha256 = _digests(spool)
-    return replace(
-        found,
-        size=size,
-        md5=md5,
-        sha1=sha1,
-        sha256=sha256,
-        pieces=partial(_pieces, spool),
-        spool=spool,
-        inner_path=path.lstrip("/"),
-    )
+    take_inner(Content(found.size, found.kept.read_at), found.version.path, path, spool)
+    kept = Kept(spool, 0, spool.tell())
+    md5, sha1, sha256 = _digests(kept)
+    return replace(found, md5=md5, sha1=sha1, sha256=sha256, kept=kept, inner_path=path.lstrip("/"))
 
 
-def _pieces(spool: IO[bytes]) -> Iterator[bytes]:
-    spool.seek(0)
-    while data := spool.read(_PIECE):
+def _pieces(kept: Kept) -> Iterator[bytes]:
+    at = 0
+    while data := kept.read_at(at, _PIECE):
         yield data
+        at += len(data)
 
 
-def _digests(spool: IO[bytes]) -> tuple[int, str, str, str]:
-    """Size, md5, sha1 and sha256 of all that was kept."""
+def _digests(kept: Kept) -> tuple[str, str, str]:
+    """md5, sha1 and sha256."""
     hashes = (hashlib.md5(usedforsecurity=False), hashlib.sha1(usedforsecurity=False), hashlib.sha256())
-    size = 0
-    for piece in _pieces(spool):
-        size += len(piece)
+    for piece in _pieces(kept):
         for each in hashes:
             each.update(piece)
     md5, sha1, sha256 = (each.hexdigest() for each in hashes)
-    return size, md5, sha1, sha256
+    return md5, sha1, sha256

@@ -10,19 +10,18 @@ from imgscan.layers.inner_search import InnerPiece, InnerSearch
 from imgscan.layers.inner_walk import InnerWalk
 from imgscan.layers.unpack import unpacker_of
 from imgscan.layers.unpack.budget import Budget
-from imgscan.layers.unpack.content import content_of_file
+from imgscan.layers.unpack.content import Content
 from imgscan.renderers.text import printable
 
 _LISTED = 8
 
 
-def take_inner(container: IO[bytes], size: int, path: str, wanted: str, target: IO[bytes]) -> None:
-    """Write the file at `wanted` inside a container of `size` bytes to `target`; `path` is what messages call that.
+def take_inner(content: Content, path: str, wanted: str, target: IO[bytes]) -> None:
+    """Write the file at `wanted` inside a container to `target`; `path` is what messages call the container.
 
     UsageError where it is no container, or has no such file; ImgscanError where what it has cannot be read.
     """
-    content = content_of_file(container, size)  # never closed: the container is the caller's
-    unpacker = unpacker_of(content.head, 0, size)
+    unpacker = unpacker_of(content.head)
     shown = printable(path)
     if unpacker is None:
         raise UsageError(f"{shown} is no archive, and nothing that can be opened", tip="leave --inner out")

@@ -182,3 +182,18 @@ def test_one_of_several_images_is_named_by_its_tag_or_id(tmp_path):
     assert recovered(path, "a", image=other.image_id[:19]) == b"2"
     assert recovered(path, "a", image=other.image_id.removeprefix("sha256:")) == b"2"
     assert "app:1, app:2" in refusal(path, "a", image="app:3").tip
+
+
+@pytest.mark.parametrize("way", ["plain", "gzipped"])
+def test_a_size_that_is_a_lie_costs_nothing(tmp_path, way):
+    claimed = layer([("a", Entry("x" * 100, size=1 << 50))])
+    path = docker_archive_hybrid(image(claimed), tmp_path / "a.tar")
+    with recover(str(path if way == "plain" else wrap_archive(path)), "a", OPTIONS) as found:
+        assert found.missing == (1 << 50) - found.size > 0
+
+
+def test_a_path_that_a_layer_has_ten_thousand_times_is_chosen_by_its_number(tmp_path):
+    entries = [("a", str(number)) for number in range(10_002)]
+    path = wrap_archive(docker_archive_hybrid(image(layer(entries)), tmp_path / "a.tar"))
+    assert "more than 10,000 versions" in refusal(path, "a").message
+    assert recovered(path, "a", layer=0, member=777) == b"777"

@@ -51,3 +51,11 @@ def test_all_hygiene_rules_are_of_low_severity():
     rules = [rule for analyzer in ANALYZERS for rule in analyzer.rules if rule.family is Family.IMAGE_HYGIENE]
     assert rules
     assert {str(rule.severity) for rule in rules} == {"low"}
+
+
+def test_the_page_on_hygiene_names_only_rules_that_exist():
+    text = (PAGE.parent / "hygiene.md").read_text()
+    table = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    named = {word for line in table for word in re.findall(r"`([a-z]+(?:-[a-z0-9]+)+)`", line)}
+    assert named
+    assert {f"image-hygiene/{word}" for word in named} <= {entry.id for entry in entries()}

@@ -177,7 +177,7 @@ def judge_image(bench: JudgeBench, number: int) -> Judged:
     try:
         image = _image(state, orders.registry, number, digest, blobs)
     except ImgscanError as error:
-        return _unjudged(number, error)
+        return unjudged(number, "bad-manifest", error.message)
     told = load_rules(orders.rules).problems
     image = replace(image, problems=(*image.problems, *told))
     evidence = stack(image, found, secret_key=orders.secret_key, rules=orders.rules)
@@ -204,9 +204,10 @@ def _owner_label(image: Image) -> str | None:
     return next((name for name in named if name.lower().replace("-", ".").rpartition(".")[2] in _OWNERS), None)
 
 
-def _unjudged(number: int, error: ImgscanError) -> Judged:
+def unjudged(number: int, code: str, message: str) -> Judged:
+    """An image of which nothing can be said but why."""
     posture = (0, False, "", 0, 0, 0, 0, 0, False, None, 0, False)
-    return Judged(number, posture, (), (("bad-manifest", str(Effect.INCOMPLETE), escape(error.message), None, None),))
+    return Judged(number, posture, (), ((code, str(Effect.INCOMPLETE), escape(message), None, None),))
 
 
 def _rows(number: int, report: Report, layers: Sequence[int], owner: str | None) -> Judged:

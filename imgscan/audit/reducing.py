@@ -8,7 +8,7 @@ from concurrent.futures import Future, wait
 from datetime import date
 from itertools import islice
 
-from imgscan.audit.judging import FINDING, POSTURE, Judged, JudgeOrders, judge_image
+from imgscan.audit.judging import FINDING, POSTURE, Judged, JudgeOrders, judge_image, unjudged
 from imgscan.audit.listing import moment as moment_of
 from imgscan.audit.mapping import Tasks
 from imgscan.audit.state import State
@@ -68,16 +68,21 @@ def reduce_images(
     """Have images judged, and keep what comes of it; `told` hears how many of how many are done."""
     done = 0
     rest = iter(images)
-    running: dict[Future[Judged], str] = {}
+    running: dict[Future[Judged], tuple[int, str]] = {}
     while True:
         for image, basis in islice(rest, at_once * 2 - len(running)):
-            running[tasks.submit(judge_image, image)] = basis
+            running[tasks.submit(judge_image, image)] = image, basis
         if not running:
             return
         finished = wait(running, return_when="FIRST_COMPLETED").done
         with state.transaction():
             for future in finished:
-                _keep(state, run, now, future.result(), basis=running.pop(future))
+                image, basis = running.pop(future)
+                try:
+                    judged = future.result()
+                except Exception as error:  # whatever it is, it is one image's; the next run tries it again
+                    judged, basis = unjudged(image, "not-judged", f"it could not be judged: {error}"), ""
+                _keep(state, run, now, judged, basis=basis)
         done += len(finished)
         told(done, len(images))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
@@ -39,6 +40,7 @@ class Severity(StrEnum):
         return self.rank >= other.rank if isinstance(other, Severity) else NotImplemented
 
 
+_NUMBERS = re.compile(r"/[0-9]+(?=/|\Z)")
 _RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
@@ -195,8 +197,11 @@ class Finding:
         place = self.location
         return (
             self.rule.id,
-            # Blobs of an archive are called by their digests, which differ after each build.
-            (place.path if place.kind is not LocationKind.IMAGE else None) or place.pointer or str(place.kind),
+            # Blobs of an archive are called by their digests, which differ after each build; a variable or step
+            # before this one moves its number in the config.
+            (place.path if place.kind is not LocationKind.IMAGE else None)
+            or (place.pointer and _NUMBERS.sub("/*", place.pointer))
+            or str(place.kind),
             place.inner_path or "",
             (self.secret.name if self.secret else None) or place.name or "",
         )

@@ -364,6 +364,32 @@ def test_what_a_baseline_has_fails_no_more_and_what_is_new_does(run, report, her
     assert [(f["location"]["path"], f["baseline_state"]) for f in secrets] == [("app/prod.env", "new")]
 
 
+def test_steps_variables_and_layers_between_change_nothing_in_any_family(run, report, here):
+    def variant(name, env, between):
+        docker_archive_hybrid(
+            image(
+                layer(
+                    {"bin/sh": executable(), "usr/bin/gcc": executable(), "big": "z" * 3_000_000}, created_by="ADD x / "
+                ),
+                *(layer({name: "x"}, created_by=f"RUN touch {name}") for name in between),
+                *(step(f"ENV {pair}") for pair in env),
+                layer({"app/.env": f"DB_PASSWORD={OTHER}\n"}, created_by="COPY . /app # buildkit"),
+                layer({".wh.big": "", "app/.wh..env": ""}, created_by="RUN /bin/sh -c rm big app/.env # buildkit"),
+                env=list(env),
+                tags=["y:1"],
+            ),
+            here / name,
+        )
+
+    variant("one.tar", [f"A_PASSWORD={PASSWORD}", "B=2"], [])
+    variant("two.tar", ["Z=1", "B=2", f"A_PASSWORD={PASSWORD}"], ["first", "second"])
+    run("baseline", "one.tar")
+    code, found = report("two.tar", "--baseline", ".imgscan-baseline.json")
+    assert (code, found["findings"], found["baseline"]["absent"]) == (0, [], [])
+    accepted = {item["rule"].partition("/")[0] for item in found["suppressed"] if item["reason"] == "baseline"}
+    assert accepted >= {"env-secret", "history-secret", "file-secret", "build-tool", "root-user", "image-hygiene"}
+
+
 def test_another_password_at_the_accepted_place_is_new(run, report, here):
     run("baseline", "app.tar")
     docker_archive_hybrid(built(OTHER), here / "rotated.tar")

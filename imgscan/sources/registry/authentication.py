@@ -86,9 +86,10 @@ class Authentication:
         """A bearer header and how many seconds it is good for, from the server that the challenge names."""
         realm = challenge.parameters["realm"]
         registry = self._transport.registry
-        if credential and not self._transport.is_secure(realm):
+        if not self._transport.is_secure(realm):
+            # Without a login as well: a registry could have us fetch, and show to it, what only we can see.
             raise AccessDenied(
-                f"the registry {registry} wants the login to be sent over plain HTTP, which was not done",
+                f"the registry {registry} wants a token to be asked for over plain HTTP, which was not done",
                 tip="if that is meant: --insecure",
             )
         form = {"client_id": CLIENT_ID, "scope": " ".join(scopes_of(challenge, scope))}

@@ -169,11 +169,12 @@ def test_a_token_server_that_gives_none_is_told(nowhere, clients, answer):
         list(clients(nowhere.address).tags("one/app"))
 
 
-def test_a_login_is_not_sent_to_a_token_server_over_plain_http(nowhere, clients, tmp_path):
+@pytest.mark.parametrize("entry", [None, {}])
+def test_a_token_server_is_not_asked_over_plain_http_with_a_login_or_without(nowhere, clients, tmp_path, entry):
     nowhere.rule = lambda asked, upstream: Answer(
         401, {"WWW-Authenticate": 'Bearer realm="http://tokens.example.com/x"'}
     )
-    client = clients(nowhere.address, DOCKER_CONFIG=docker_config(tmp_path, nowhere.address))
+    client = clients(nowhere.address, DOCKER_CONFIG=docker_config(tmp_path, nowhere.address, entry))
     with pytest.raises(AccessDenied, match="plain HTTP"):
         list(client.tags("one/app"))
 

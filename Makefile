@@ -40,15 +40,22 @@ demo: $(STAMP) ## build the insecure image of the lab and inspect it
 test: $(STAMP) ## all tests; ARGS="-k table" for some
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: $(STAMP) ## ruff (rules and format), mypy --strict
+lint: $(STAMP) ## ruff (rules and format), mypy --strict, schemas of what CI systems read
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows examples/github-workflow.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.circle-ci examples/circleci.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.azure-pipelines --data-transform azure-pipelines examples/azure-pipelines.yml
+	sed '1,/^---$$/d' templates/imgscan.yml | $(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci \
+		--data-transform gitlab-ci --regex-variant nonunicode --force-filetype yaml examples/gitlab-ci.yml -
 
 docs: $(STAMP) ## docs/rules.md, docs/checks.md and the compiled rules, from the tables of rules
 	$(BIN)/python -m imgscan.secrets.rules.compiled
 	$(BIN)/python -m imgscan.cli.rule_book > docs/rules.md
 	$(BIN)/python -m scripts.checks > docs/checks.md
+	$(BIN)/python -m scripts.integrations
 	$(BIN)/python -m imgscan.configuration.schema > imgscan/configuration/imgscan.schema.json
 
 bench: $(STAMP) ## speed and memory against the targets, as ratios in one run

@@ -80,7 +80,9 @@ def _inspect(engine: ContainerEngine, name: str, options: Options) -> ContainerR
     findings = [*check(facts), *check_changes(written.changes, lambda change: change.path in unchanged)]
     found = secrets_of_settings(facts, key, options.rules, entropy=options.entropy)
     problems = [*engine.problems, *problems, *written.problems, *more]
-    outcome = Found(findings, (found, written.secrets), problems, written.scan, key, revealed)
+    # What a file has of the image's bytes was not written by the container: `imgscan inspect` judges it.
+    own = tuple(each for each in written.secrets.findings if each.location.path not in unchanged)
+    outcome = Found(findings, (found, replace(written.secrets, findings=own)), problems, written.scan, key, revealed)
     return judge_container(facts, outcome, options)
 
 
@@ -136,11 +138,16 @@ def _execs(engine: ContainerEngine, described: Described) -> tuple[ExecSession, 
 
 
 def _comparison(written: Written, described: Described, options: Options) -> tuple[set[str], list[Problem]]:
-    """Which modified programs have the bytes of the image's own, and are changed in owner, mode or time alone.
+    """Which modified files have the bytes of the image's own, and are changed in owner, mode or time alone.
 
-    Only where there are any is the image read, from the cache if it is there.
+    Only where programs or files with secrets are modified is the image read, from the cache if it is there.
     """
-    modified = [change for change in written.changes if change.kind == "modified" and is_program(change)]
+    secret = {finding.location.path for finding in written.secrets.findings}
+    modified = [
+        change
+        for change in written.changes
+        if change.kind == "modified" and (is_program(change) or change.path in secret)
+    ]
     if not modified or written.scan is None:
         return set(), []
     looking = replace(options, policy=Policy(families=("file-secret",)), show_secrets=False)
@@ -150,7 +157,7 @@ def _comparison(written: Written, described: Described, options: Options) -> tup
         with open_evidence(f"docker:{described.image_id}", looking) as (evidences, _, _):
             before = evidences[0].overlay
     except ImgscanError as error:
-        message = f"changed programs were not compared with the image's: {error.message}"
+        message = f"changed files were not compared with the image's: {error.message}"
         return set(), [Problem("no-comparison", message)]
     after = Overlay([written.scan])
     return {change.path for change in modified if _same_bytes(change, before, after)}, []

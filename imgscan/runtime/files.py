@@ -8,13 +8,15 @@ import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from imgscan.errors import Problem
+from imgscan.errors import Effect, Problem
 from imgscan.evidence import Member, MemberKind
 from imgscan.runtime.engine import ContainerEngine
 from imgscan.tar.header import BLOCK
 from imgscan.tar.reader import MemberStream, TarReader
 
 _READ = 1 << 18
+_MOST_BESIDE = 4 << 30
+"""Bytes that are passed over for a directory's changed files: some 10 s of an engine's time."""
 _LINKS = 4
 """Symlinks that are followed to a small file; etc/passwd rarely is one."""
 _TYPES = {
@@ -62,6 +64,14 @@ def read_small_file(engine: ContainerEngine, container_id: str, path: str, limit
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """A path to ask an engine for, without leading slash; of a directory, `only` some files where that is not empty."""
+
+    path: str
+    only: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class ReadFile:
     """A file that went by: `path` without leading slash; `sha256` of a regular file's bytes, as far as they came."""
 
@@ -75,25 +85,35 @@ class ReadFile:
 
 
 def as_layer(
-    archives: Iterator[tuple[str, Iterator[bytes]]],
+    archives: Iterator[tuple[Wanted, Iterator[bytes]]],
     seen: Callable[[ReadFile], None],
     problems: list[Problem],
     budget: int,
 ) -> Iterator[bytes]:
-    """One tar made of archives, each with the path that it was asked for; its names are that path's.
+    """One tar made of archives, each with what was asked for; its names are whole paths.
 
     An engine names what it hands out by the last part of the path alone. `seen` is told of each file when it has gone
     by, `problems` gets what is wrong with an archive. Ends when more than `budget` bytes of files have come.
     """
     left = budget
     for asked, blocks in archives:
-        parent = asked.strip("/").rpartition("/")[0]
+        parent = asked.path.strip("/").rpartition("/")[0]
+        beside = 0
         reader = TarReader(BlockStream(blocks))
         for member, data in reader:
             if left < 0:
                 return
             kind = _TYPES.get(member.kind)
             path = f"{parent}/{_name_of(member)}".strip("/")
+            if asked.only and path not in asked.only:
+                beside += member.size
+                if beside > _MOST_BESIDE:
+                    message = (
+                        f"not all changed files of it were read: there are more than {_MOST_BESIDE:,} bytes of others"
+                    )
+                    problems.append(Problem("too-much-beside", message, Effect.INCOMPLETE, asked.path))
+                    break
+                continue
             if kind is None:  # a socket, a pipe, a device: it is there, and has nothing to read
                 seen(ReadFile(path, member.kind, 0, member.mode, member.uid, None))
                 continue
@@ -109,7 +129,7 @@ def as_layer(
             left -= size
             sha256 = digest.hexdigest() if kind == tarfile.REGTYPE else None
             seen(ReadFile(path, member.kind, member.size, member.mode, member.uid, sha256, truncated=got < size))
-        problems += [replace(problem, path=asked, layer=None) for problem in reader.problems]
+        problems += [replace(problem, path=asked.path, layer=None) for problem in reader.problems]
     yield bytes(2 * BLOCK)
 
 

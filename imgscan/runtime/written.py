@@ -20,14 +20,16 @@ from imgscan.report.container import Change, ChangeKind
 from imgscan.runtime import rules
 from imgscan.runtime.engine import ContainerEngine
 from imgscan.runtime.fields import Fields
-from imgscan.runtime.files import BlockStream, ReadFile, as_layer
+from imgscan.runtime.files import BlockStream, ReadFile, Wanted, as_layer
 from imgscan.runtime.secrets import FoundSecrets, as_container_finding
 from imgscan.runtime.settings import Described
 
 _PLATFORM = Platform("linux", "unknown")
 MAX_CHANGES = 100_000
 MAX_REQUESTS = 2_000
-"""Files and directories that are asked for; each request takes an engine some 5 ms."""
+"""Files and directories that are asked for; each takes dockerd 20.10 some 65 ms, one after the other."""
+_TOGETHER = 12
+"""Changed files from which on their directory is asked for as a whole, and what else is in it passed over."""
 MAX_BYTES = 1 << 30
 _KINDS = {0: ChangeKind.MODIFIED, 1: ChangeKind.ADDED, 2: ChangeKind.DELETED}
 _PROGRAM = re.compile(r"(?:.*/)?[^/]+\.so(?:\.[0-9.]+)?", re.DOTALL)
@@ -58,7 +60,7 @@ def written_since_start(
     changes = [change for change in changes if not _within(change.path, mounts)]
     if options.depth is not Depth.CONTENT or not changes:
         return Written(tuple(changes), problems=tuple(problems))
-    wanted = trees(changes, mounts)
+    wanted = requests(trees(changes, mounts), mounts)
     if len(wanted) > MAX_REQUESTS:
         message = f"{len(wanted):,} changed files and directories; the first {MAX_REQUESTS:,} were read"
         problems.append(Problem("too-many-changes", message, Effect.INCOMPLETE))
@@ -72,7 +74,8 @@ def written_since_start(
         if options.progress is not None:
             options.progress("reading changes", total, None)
 
-    archives = _archives(engine, described.id, wanted[:MAX_REQUESTS], problems)
+    added = frozenset(change.path for change in changes if change.kind is ChangeKind.ADDED)
+    archives = _archives(engine, described.id, wanted[:MAX_REQUESTS], added, problems)
     scan = _scan(as_layer(archives, seen, problems, MAX_BYTES), options, key, revealed)
     if total > MAX_BYTES:
         message = f"more than {MAX_BYTES:,} bytes were written; what came after those was not read"
@@ -136,19 +139,37 @@ def trees(changes: Sequence[Change], mounts: frozenset[str]) -> list[str]:
     return wanted
 
 
-def _archives(
-    engine: ContainerEngine, container_id: str, paths: Sequence[str], problems: list[Problem]
-) -> Iterator[tuple[str, Iterator[bytes]]]:
+def requests(paths: Sequence[str], mounts: frozenset[str]) -> list[Wanted]:
+    """What to ask an engine for: each path, or one directory for many changed files directly in it.
+
+    Not a directory with a mount below, whose files would come along, and not the root.
+    """
+    above_mounts = {place[:at] for place in mounts for at, character in enumerate(place) if character == "/"}
+    beside: dict[str, list[str]] = {}
     for path in paths:
+        beside.setdefault(path.rpartition("/")[0], []).append(path)
+    found: list[Wanted] = []
+    for directory, each in beside.items():
+        together = len(each) > _TOGETHER and directory and directory not in above_mounts
+        found += [Wanted(directory, frozenset(each))] if together else [Wanted(path) for path in each]
+    return found
+
+
+def _archives(
+    engine: ContainerEngine, container_id: str, wanted: Sequence[Wanted], added: frozenset[str], problems: list[Problem]
+) -> Iterator[tuple[Wanted, Iterator[bytes]]]:
+    """What the engine hands out, in order; nothing of a directory that was there before."""
+    for each in wanted:
+        path = f"/{each.path}"
         try:
-            stat = engine.stat(container_id, f"/{path}")
-            if stat is not None and not (stat.is_directory and stat.size > MAX_BYTES):
-                yield path, _quiet(engine.archive(container_id, f"/{path}"))
-        except (
-            ContainerNotFound
-        ):  # deleted since the engine was asked for the list; the container itself is asked again
+            if not each.only and each.path not in added:
+                stat = engine.stat(container_id, path)
+                if stat is None or stat.is_directory:
+                    continue
+            yield each, _quiet(engine.archive(container_id, path))
+        except ContainerNotFound:  # deleted since the list was made; the container itself is asked again
             engine.container(container_id)
-            problems.append(Problem("vanished-file", "it was deleted while it was to be read", path=path))
+            problems.append(Problem("vanished-file", "it was deleted while it was to be read", path=each.path))
 
 
 def _quiet(blocks: Iterator[bytes]) -> Iterator[bytes]:

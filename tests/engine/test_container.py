@@ -181,6 +181,18 @@ def test_what_it_wrote_since_it_started_is_read(app, containers, container):
     assert not any(path.startswith("scratch/") for path in changes)
 
 
+def test_a_secret_of_the_image_is_not_the_containers_for_a_chmod(engine, rootfs, containers, container):
+    files = {**FILES, "rootfs.tar": rootfs, "srv/.env": f"DATABASE_PASSWORD={PASSWORD}\n"}
+    ran = containers.run(engine.build("container-chmod", DOCKERFILE, files))
+    said(ran, "started")
+    shell(ran, "chmod 600 /srv/.env")
+    _, (report,), _ = container(ran.name)
+    assert "srv/.env" in {change["path"] for change in report["changes"]}
+    assert "written-secret" not in rules(report)
+    shell(ran, "echo >>/srv/.env")
+    assert rules(container(ran.name)[1][0])["written-secret"] == "high"
+
+
 def test_a_volumes_files_are_not_the_containers(app, containers, container):
     ran = containers.run(app, volumes={containers.volume(): {"bind": "/new/data", "mode": "rw"}}, user="0")
     said(ran, "started")

@@ -6,6 +6,7 @@ import hashlib
 import io
 import tarfile
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,8 +14,8 @@ from imgscan.errors import Problem
 from imgscan.evidence import Depth, MemberKind, ScanPlan
 from imgscan.layers.scan import LayerScanner
 from imgscan.report.container import Change, ChangeKind
-from imgscan.runtime.files import BlockStream, ReadFile, as_layer
-from imgscan.runtime.written import parse_changes, trees
+from imgscan.runtime.files import BlockStream, ReadFile, Wanted, as_layer
+from imgscan.runtime.written import parse_changes, requests, trees
 from tests.image_builder import directory, file, symlink, write_tar
 from tests.runtime.test_settings import ANYTHING
 
@@ -27,7 +28,7 @@ def layer_of(*archives, budget=1 << 20):
     """(scan of the layer made of archives, files that went by, problems)."""
     files: list[ReadFile] = []
     problems: list[Problem] = []
-    blocks = as_layer(((path, iter([tar])) for path, tar in archives), files.append, problems, budget)
+    blocks = as_layer(((Wanted(path), iter([tar])) for path, tar in archives), files.append, problems, budget)
     scanner = LayerScanner(ScanPlan(depth=Depth.CONTENT), (), secret_key=b"")
     return scanner.scan(BlockStream(blocks)), files, problems
 
@@ -70,6 +71,29 @@ def test_a_tree_with_a_mount_in_it_is_asked_for_piece_by_piece():
     """Else the volume's files would come along, which are not the container's."""
     changes = [Change("srv", ChangeKind.ADDED), Change("srv/a", ChangeKind.ADDED), Change("srv/data", ChangeKind.ADDED)]
     assert trees(changes, frozenset({"srv/data/volume"})) == ["srv/a"]
+
+
+def test_many_changed_files_of_a_directory_are_asked_for_together():
+    """An engine takes its time for each request, however small the file."""
+    many = [f"usr/bin/{number}" for number in range(40)]
+    assert requests(["etc/passwd", *many], frozenset()) == [Wanted("etc/passwd"), Wanted("usr/bin", frozenset(many))]
+
+
+@pytest.mark.parametrize("directory", ["", "usr/bin/"])
+def test_but_not_where_a_mount_or_everything_would_come_along(directory):
+    many = [f"{directory}{number}" for number in range(40)]
+    assert requests(many, frozenset({"usr/bin/x/mount"})) == [Wanted(path) for path in many]
+
+
+def test_of_a_directory_asked_for_as_a_whole_only_the_changed_files_are_taken():
+    tar = write_tar(
+        {"bin/": directory(), "bin/a": file("1"), "bin/b": file("2"), "bin/c/": directory(), "bin/c/a": file("3")}
+    )
+    seen = []
+    blocks = as_layer(iter([(Wanted("usr/bin", frozenset({"usr/bin/b"})), iter([tar]))]), seen.append, [], 1 << 20)
+    scan = LayerScanner(ScanPlan(depth=Depth.CONTENT), (), secret_key=b"").scan(BlockStream(blocks))
+    assert paths_of(scan) == ["usr/bin/b"]
+    assert [each.path for each in seen] == ["usr/bin/b"]
 
 
 @given(st.lists(st.tuples(st.lists(NAMES, min_size=1, max_size=3).map("/".join), st.binary(max_size=2000)), max_size=4))

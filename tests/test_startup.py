@@ -11,8 +11,8 @@ import pytest
 import imgscan
 
 HEAVY = {
-    "backports.zstd", "detect_secrets", "docker", "hyperscan", "isal", "requests", "rich", "tabulate", "urllib3",
-    "xxhash",
+    "backports.zstd", "detect_secrets", "docker", "hyperscan", "isal", "requests", "rich", "tabulate", "tomlkit",
+    "urllib3", "xxhash",
 }  # fmt: skip
 
 

@@ -292,7 +292,8 @@ def _suppressed(report: Report, page: Page) -> Lines:
     third = (page.width - 4) // 3
     for item in suppressed:
         finding = item.finding
-        reason = f"{one_line(item.reason, 60)}{f' ({one_line(item.by, 120)})' if item.by else ''}"
+        told = ": ".join(one_line(text, 200) for text in (item.by, item.justification) if text)
+        reason = f"{one_line(item.reason, 60)}{f' ({told})' if told else ''}"
         cells = (finding.rule.id, phrases.place(finding.location), reason)
         table.append(["\n".join(wrap(cell, third)) for cell in cells])
     heading = style.wrap(f"{style.heading('SUPPRESSED')}  {style.dim(reasons)}", page.width)

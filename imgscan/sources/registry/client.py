@@ -151,6 +151,7 @@ class RegistryClient:
             size = response.headers.get("Content-Length", "")
             media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
             digest = response.headers.get("Docker-Content-Digest", "")
+            response.raw.drain_conn()  # there is nothing to read, but unread it closes the connection
             return ManifestHead(
                 digest if DIGEST.fullmatch(digest) else "", media_type, int(size) if size.isdigit() else -1
             )

@@ -50,12 +50,17 @@ class Credentials:
 
         Raises AccessDenied where a credential helper is set up and fails: anonymous would be another user.
         """
-        for path in self._files():
-            document = _read(path)
+        for document in self._documents():
             found = self._in_helpers(document, registry) or _in_auths(document, registry, repository)
             if found:
                 return found
         return ANONYMOUS
+
+    def _documents(self) -> Iterator[Mapping[str, Any]]:
+        """What CI systems keep in a variable, as the docker CLI 28 and GitLab's runners read it; then the files."""
+        if stated := self._environment.get("DOCKER_AUTH_CONFIG", "").strip():
+            yield _object(stated.encode("utf-8", "surrogateescape"))
+        yield from map(_read, self._files())
 
     def _files(self) -> Iterator[Path]:
         environment = self._environment

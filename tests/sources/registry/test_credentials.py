@@ -87,6 +87,14 @@ def test_a_config_that_is_no_json_holds_no_login(tmp_path, text):
     assert not Credentials({"DOCKER_CONFIG": str(written(tmp_path, text))}).find("ghcr.io")
 
 
+def test_a_login_in_a_variable_counts_before_those_in_files(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {"a.example.com": entry("file", "x")}}))
+    variable = json.dumps({"auths": {"a.example.com": entry("variable", "y")}})
+    environment = {"DOCKER_CONFIG": str(tmp_path), "DOCKER_AUTH_CONFIG": variable}
+    assert Credentials(environment).find("a.example.com") == Credential("variable", "y")
+    assert Credentials(environment | {"DOCKER_AUTH_CONFIG": "no json"}).find("a.example.com") == Credential("file", "x")
+
+
 def test_podmans_logins_are_found_and_the_most_exact_one_counts(tmp_path):
     auths = {"ghcr.io": entry("all", "1"), "ghcr.io/team": entry("team", "2"), "ghcr.io/team/app": entry("app", "3")}
     written(tmp_path / "containers", {"auths": auths}, "auth.json")

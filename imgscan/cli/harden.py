@@ -42,9 +42,10 @@ def harden(
     from imgscan.cli.opening import Manner, opening  # noqa: PLC0415
     from imgscan.errors import Effect  # noqa: PLC0415
     from imgscan.renderers import hardening_compose, hardening_docker, hardening_kubernetes  # noqa: PLC0415
-    from imgscan.report.exit_code import ExitCode  # noqa: PLC0415
+    from imgscan.report.exit_code import Completeness, ExitCode  # noqa: PLC0415
 
     chosen = options.parse_choice("--target", target, TARGETS)
+    completeness = options.parse_completeness(allow_incomplete=allow_incomplete, strict=strict)
     destination = Destination("table", Path(output) if output and output != "-" else None)
     check_writable(destination)
     manner = Manner(platform, timeout, no_cache, verify, allow_incomplete, strict, quiet, verbose, insecure)
@@ -54,8 +55,13 @@ def harden(
         hardened = harden_image(image, found)
     renderer = {"docker": hardening_docker, "compose": hardening_compose, "kubernetes": hardening_kubernetes}[chosen]
     deliver(destination, renderer.render(hardened), private=False)
-    missing = [problem for each in hardened for problem in each.problems if problem.effect is Effect.INCOMPLETE]
-    if not missing or allow_incomplete:
+    counted = {
+        Completeness.LENIENT: (),
+        Completeness.PROMISED: (Effect.INCOMPLETE,),
+        Completeness.STRICT: (Effect.INCOMPLETE, Effect.OPAQUE),
+    }[completeness]
+    missing = [problem for each in hardened for problem in each.problems if problem.effect in counted]
+    if not missing:
         return ExitCode.CLEAN
     tell_error(
         f"not everything of the image could be read: {missing[0].message}",

@@ -28,8 +28,9 @@ from imgscan.runtime.judgement import Found, judge_container
 from imgscan.runtime.secrets import secrets_of_settings
 from imgscan.runtime.settings import Described, EngineSecurity, parse_container, parse_info
 from imgscan.runtime.written import Written, is_program, written_since_start
-from imgscan.sources.docker_engine import connect
+from imgscan.sources.docker_engine import REFERENCE, connect
 from imgscan.sources.engine_answers import plain
+from imgscan.sources.engine_images import IMAGE_ID
 
 _MAX_EXECS = 100
 _NAME = re.compile(r"/?[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
@@ -66,6 +67,7 @@ def _inspect(engine: ContainerEngine, name: str, options: Options) -> ContainerR
     revealed: dict[bytes, str] | None = {} if options.show_secrets else None
     security, problems = _security(engine)
     described = parse_container(engine.container(name), security)
+    described = replace(described, id=described.id or name)
     written = written_since_start(engine, described, options, key, revealed)
     facts = ContainerFacts(
         described,
@@ -101,7 +103,8 @@ def _image(engine: ContainerEngine, described: Described) -> ImageConfig:
 
 def _current_image(engine: ContainerEngine, described: Described) -> str:
     """The id that the container's image name means now; "" where it was started from an id, or the name is gone."""
-    if not described.image or described.image.startswith("sha256:") or described.image_id.endswith(described.image):
+    by_id = IMAGE_ID.fullmatch(described.image) or not described.image_id
+    if by_id or not REFERENCE.fullmatch(described.image):
         return ""
     document = engine.inspect(described.image, None)
     found = document.get("Id") if document else None

@@ -121,11 +121,10 @@ def _unknown(place: str, key: str, valid: Iterable[str]) -> None:
 
 
 def _from(directory: Path, working_directory: Path, setting: Setting, value: Value) -> Value:
-    """Files that a file names are looked for beside it; below the working directory they are called from there."""
+    """Files that a file names are looked for beside it."""
 
     def beside(name: str) -> str:
-        path = directory / name
-        return str(path.relative_to(working_directory) if path.is_relative_to(working_directory) else path)
+        return name if Path(name).is_absolute() else documents.called_from(working_directory, directory / name)
 
     if setting.kind is Kind.PATH and isinstance(value, str):
         return beside(value)

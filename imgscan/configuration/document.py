@@ -66,7 +66,7 @@ def _candidates(directory: Path) -> Iterator[Path]:
 
 def load(path: Path, working_directory: Path) -> Document:
     """The document in a file; UsageError where it is not there or no TOML."""
-    shown = _shown(path, working_directory)
+    shown = called_from(working_directory, path)
     text = _text(path, shown)
     try:
         whole = tomllib.loads(text)
@@ -85,11 +85,10 @@ def load(path: Path, working_directory: Path) -> Document:
     return Document(path, text, table, TABLE, shown)
 
 
-def _shown(path: Path, working_directory: Path) -> str:
-    try:
-        return str(path.relative_to(working_directory))
-    except ValueError:
-        return str(path)
+def called_from(working_directory: Path, path: Path) -> str:
+    """The path as somebody there would write it: `../imgscan.toml` for a file of a directory above."""
+    near = path.is_relative_to(working_directory) or working_directory.is_relative_to(path.parent)
+    return os.path.relpath(path, working_directory) if near else str(path)
 
 
 def _text(path: Path, shown: str) -> str:

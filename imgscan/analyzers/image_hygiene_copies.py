@@ -185,7 +185,7 @@ def _guilty(broad: Sequence[_Broad], step: HistoryStep, found: Installation) -> 
 def _paths(evidence: Evidence, layer: int, endings: Sequence[str]) -> tuple[str, ...]:
     """Paths of a layer that end so. A search in the buffer of all names for each ending, instead of a look at each."""
     members = evidence.scans[layer].members
-    paths = set()
+    paths: set[str] = set()
     for ending in map(encode, endings):
         at = members.names.find(ending)
         while at >= 0 and len(paths) < _MAX_MANIFESTS:

@@ -99,13 +99,13 @@ def files(
         platform, timeout, no_cache, verify, allow_incomplete, strict, quiet, verbose, insecure,
         configuration=options.configuration_of(config),
     )  # fmt: skip
+    completeness = manner.wishes().completeness()
     with opening(manner) as chosen:
         from imgscan.listing import list_files  # noqa: PLC0415
 
         listings = list_files(image, chosen, selection, digests=wanted, image=image_name)
     for destination in destinations:
         deliver_lines(destination, _lines(destination, listings, wanted))
-    completeness = options.parse_completeness(allow_incomplete=allow_incomplete, strict=strict)
     lacking = any(lacks_evidence(listing.report, completeness) for listing in listings)
     return ExitCode.INCOMPLETE if lacking else ExitCode.CLEAN
 

@@ -33,29 +33,32 @@ class Manner:
     insecure: bool = False
     configuration: Configuration = field(default_factory=Configuration)
 
+    def wishes(self) -> Wishes:
+        """As a scanning command has them; nothing is searched, so nothing fails."""
+        return Wishes(
+            fail_on="none",
+            platform=self.platform,
+            families=None,
+            depth="members",
+            entropy=False,
+            show_suppressed=False,
+            show_secrets=False,
+            allow_incomplete=self.allow_incomplete,
+            strict=self.strict,
+            timeout=self.timeout,
+            no_cache=self.no_cache,
+            verify=self.verify,
+            quiet=self.quiet,
+            verbose=self.verbose,
+            insecure=self.insecure,
+            configuration=self.configuration,
+        )
+
 
 @contextmanager
-def opening(manner: Manner, depth: str = "members") -> Iterator[Options]:
+def opening(manner: Manner) -> Iterator[Options]:
     """The options of the library, with progress shown to whoever looks. Raises UsageError for a wrong value."""
-    wishes = Wishes(
-        fail_on="none",
-        platform=manner.platform,
-        families=None,
-        depth=depth,
-        entropy=False,
-        show_suppressed=False,
-        show_secrets=False,
-        allow_incomplete=manner.allow_incomplete,
-        strict=manner.strict,
-        timeout=manner.timeout,
-        no_cache=manner.no_cache,
-        verify=manner.verify,
-        quiet=manner.quiet,
-        verbose=manner.verbose,
-        configuration=manner.configuration,
-        insecure=manner.insecure,
-    )
-    with with_progress(wishes) as options:
+    with with_progress(manner.wishes()) as options:
         yield options
 
 

@@ -80,8 +80,13 @@ def _columns(character: str) -> int:
     if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me"):
         return 0
     # Ambiguous ("A") characters are narrow outside of East Asian locales. Pictographs may be "N" and yet be drawn wide.
-    wide = unicodedata.east_asian_width(character) in ("W", "F") or ord(character) >= 0x1F000
-    return 2 if wide else 1
+    code = ord(character)
+    wide = unicodedata.east_asian_width(character) in ("W", "F") or code >= 0x1F000
+    return 2 if wide or any(first <= code <= last for first, last in _WIDER) else 1
+
+
+_WIDER = ((0x2630, 0x2637), (0x268A, 0x268F), (0x4DC0, 0x4DFF), (0x1D300, 0x1D356), (0x1D360, 0x1D376))
+"""Trigrams, hexagrams and counting rods: wide since Unicode 16, which Python 3.14 is the first to know."""
 
 
 def wrap(text: str, columns: int) -> list[str]:

@@ -113,7 +113,10 @@ def read(engine: Engine, found: Described, request: Request, visitor: LayerVisit
             opened = from_save(stream, found, request, visitor, lambda: engine.history(found.image_id))
         finally:
             stream.close()
-    return replace(opened, problems=(*engine.problems, *opened.problems), neighbours=tuple(_neighbours(engine, found)))
+    # An engine that broke off is not asked for what only a label hangs on.
+    broken = any(problem.effect is Effect.INCOMPLETE for problem in opened.problems)
+    neighbours = () if broken else tuple(_neighbours(engine, found))
+    return replace(opened, problems=(*engine.problems, *opened.problems), neighbours=neighbours)
 
 
 def _neighbours(engine: Engine, found: Described) -> Iterator[KnownImage]:

@@ -62,7 +62,8 @@ def test_a_local_image_is_resolved_once_and_saved_by_its_id(engine, proxy, secre
     assert [layer.diff_id for layer in image.layers] == described["RootFS"]["Layers"]
     assert [scan.diff_id for scan in scans_in_order(result)] == described["RootFS"]["Layers"]
     assert result.problems == ()
-    asked = [line for line in between.requests if "/images/" in line]
+    of_it = (secret_image, described["Id"])
+    asked = [line for line in between.requests if any(f"/images/{name}/" in line for name in of_it)]
     assert asked == [f"GET /images/{secret_image}/json", f"GET /images/{described['Id']}/get"]
 
 

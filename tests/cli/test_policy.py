@@ -3,6 +3,7 @@
 import hashlib
 import inspect as inspection
 import json
+import re
 import tomllib
 
 import pytest
@@ -388,6 +389,18 @@ def test_steps_variables_and_layers_between_change_nothing_in_any_family(run, re
     assert (code, found["findings"], found["baseline"]["absent"]) == (0, [], [])
     accepted = {item["rule"].partition("/")[0] for item in found["suppressed"] if item["reason"] == "baseline"}
     assert accepted >= {"env-secret", "history-secret", "file-secret", "build-tool", "root-user", "image-hygiene"}
+
+
+def test_the_last_line_says_that_what_fails_is_new_and_why_it_fails(run):
+    run("baseline", "app.tar")
+    with_baseline = ("inspect", "app.tar", "--baseline", ".imgscan-baseline.json")
+    assert run(*with_baseline).out.splitlines()[-1] == "PASS  nothing new at high or worse. Exit code 0."
+    told = run(*with_baseline, "--required-labels", "team", "--fail-on-family", "account=low").out
+    (last,) = re.findall(r"^FAIL .*", told.replace("\n      ", " "), re.MULTILINE)
+    assert last == (
+        "FAIL  1 high (new; fails on high and worse, account at low, and on what the policy demands). Exit code 1."
+    )
+    assert "the label team is missing" in " ".join(told.replace("│", " ").split())
 
 
 def test_another_password_at_the_accepted_place_is_new(run, report, here):

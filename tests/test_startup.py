@@ -33,7 +33,20 @@ def loaded_by(code):
         ["--help"],
         ["--version"],
         [],
-        *([command, "--help"] for command in ("inspect", "history", "files", "extract", "compare", "baseline", "ignore", "config", "cache")),
+        *(
+            [command, "--help"]
+            for command in (
+                "inspect",
+                "history",
+                "files",
+                "extract",
+                "compare",
+                "baseline",
+                "ignore",
+                "config",
+                "cache",
+            )
+        ),
     ],
 )
 def test_help_and_version_load_no_library_for_images(arguments):

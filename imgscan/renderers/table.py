@@ -18,7 +18,7 @@ from imgscan.renderers.ledger import coverage, verdict
 from imgscan.renderers.renderer import MINIMUM_WIDTH, RenderOptions
 from imgscan.renderers.style import Page, Style, title
 from imgscan.renderers.text import count_text, one_line, shorten, size_text, width, wrap
-from imgscan.report import IgnorePattern, Report
+from imgscan.report import IgnorePattern, Report, Severity
 from imgscan.report.dockerfile import DockerfileRow
 from imgscan.report.exit_code import combined, exit_code
 
@@ -27,6 +27,8 @@ WIDE = 72
 PLACES = 6
 """Places of a group that are listed; the JSON document has all."""
 NAMES = 30
+MINOR_ADVICE = 5
+"""Findings of low severity whose advice is told in full."""
 TOOL_ADVICE = 2
 """Pieces of advice on build tools that are told, the worst tools' first: each class has its own, much alike."""
 
@@ -51,12 +53,15 @@ def render(reports: Sequence[Report], options: RenderOptions) -> str:
 def _image(report: Report, page: Page) -> Lines:
     found = groups(report)
     tools = [group for group in found if group.about_tools]
+    others = [group for group in found if not group.about_tools]
+    minor = [group for group in others if _is_minor(group, page.options)]
     sections = [
         title(report.image, page),
         _summary(report, page),
-        _findings([group for group in found if not group.about_tools], page, report.dockerfile),
+        _findings([group for group in others if group not in minor], page, report.dockerfile),
         _tools(tools, page),
-        _remediation(found, report.dockerignore, page),
+        _minor(minor, page, report.dockerfile),
+        _remediation([group for group in found if group not in minor], minor, report.dockerignore, page),
         _recovery(report, page),
         _suppressed(report, page),
         coverage(report, page),
@@ -217,11 +222,33 @@ def _stacked_tool(row: tuple[str, str, str, str], page: Page) -> Lines:
     ]
 
 
-def _remediation(found: Sequence[Group], ignored: Sequence[IgnorePattern], page: Page) -> Lines:
-    """What to do, worst first; equal advice once, with the families it is for."""
+def _is_minor(group: Group, options: RenderOptions) -> bool:
+    """Whether a line is enough: of low severity, and nothing that fails the run."""
+    return group.severity <= Severity.LOW and group.secret is None and not any(map(options.fails, group.findings))
+
+
+def _minor(found: Sequence[Group], page: Page, dockerfile: DockerfileRow | None) -> Lines:
+    """What is good to know, a line or two each: twenty of these must not drown a secret."""
+    lines: Lines = []
+    for group in found:
+        first, style = group.first, page.style
+        messages = list(dict.fromkeys(finding.message for finding in group.findings))
+        text = messages[0] if len(messages) == 1 else f"{first.rule.title}: {len(group.findings):,} places"
+        where = phrases.blamed(first, dockerfile) or phrases.place(first.location)
+        more = len(group.findings) - 1
+        told = f"{one_line(text, 300)}; {where}{f' {phrases.places_text(more)}' if more else ''}"
+        padding = " " * (4 - len(group.severity))
+        head = f"{style.severity(group.severity)}{padding}  "
+        body = style.wrap(f"{told} {style.dim(f'({first.rule.id})')}", page.width - 6)
+        lines += [f"{head}{body[0]}", *(f"      {line}" for line in body[1:])]
+    return [page.style.heading("ALSO"), *lines] if lines else []
+
+
+def _remediation(found: Sequence[Group], minor: Sequence[Group], ignored: Sequence[IgnorePattern], page: Page) -> Lines:
+    """What to do, worst first; equal advice once, with the families it is for. Of the minor, the first few."""
     advice: dict[str, list[str]] = {}
     about_tools = 0
-    for group in found:
+    for group in (*found, *minor[:MINOR_ADVICE]):
         for finding in group.findings:
             text = finding.remediation or finding.rule.remediation
             if group.about_tools and text not in advice:
@@ -235,6 +262,10 @@ def _remediation(found: Sequence[Group], ignored: Sequence[IgnorePattern], page:
     for number, (text, families) in enumerate(((text, of) for text, of in advice.items() if text), 1):
         first, *more = wrap(f"{', '.join(families)}: {one_line(text, 600)}", page.width - 4)
         lines += [f"{number:2}. {first}", *(f"    {line}" for line in more)]
+    rules = {group.first.rule.id for group in minor[MINOR_ADVICE:]}
+    if rules:
+        told = f"and what ALSO tells: imgscan rules RULE explains each of {count_text(len(rules), 'more rule')}"
+        lines += [page.style.dim(f"    {line}") for line in wrap(told, page.width - 4)]
     lines += _dockerignore(ignored, page)
     return [page.style.heading("WHAT TO DO"), *lines] if lines else []
 

@@ -203,3 +203,17 @@ def test_many_places_of_one_rule_are_counted_not_listed():
 
 def test_the_sample_has_tools_that_do_not_count():
     assert any(not found.tool_class.counted for found in TOOLS)
+
+
+def test_low_findings_take_a_line_each_below_the_table_unless_they_fail_the_run():
+    report = insecure()
+    low = [finding for finding in report.verdict.open if finding.severity == Severity.LOW and not finding.secret]
+    low = [finding for finding in low if finding.rule.family != Family.BUILD_TOOL]
+    assert low, "the sample has some"
+    shown = table(report)
+    head, also = shown.split("\nALSO\n")
+    for finding in low:
+        assert finding.rule.id in flat(also)
+        assert finding.rule.id not in flat(head)
+    assert "\nALSO\n" not in table(report, fail_on=Severity.LOW)
+    assert low[0].rule.id in flat(table(report, fail_on=Severity.LOW))

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from secrets import token_bytes
+from typing import TypeVar
 
 from imgscan.accounts import EffectiveUser, Row, resolve
-from imgscan.errors import ImgscanError, Problem, SourceError, UsageError
+from imgscan.errors import (
+    ContainerNotFound,
+    Effect,
+    ImgscanError,
+    Problem,
+    SourceError,
+    SourceUnavailable,
+    UsageError,
+)
 from imgscan.image.image import ImageConfig
 from imgscan.image.oci import config_from
 from imgscan.layers.extractors.accounts import AccountsExtractor
@@ -32,6 +41,7 @@ from imgscan.sources.docker_engine import REFERENCE, connect
 from imgscan.sources.engine_answers import plain
 from imgscan.sources.engine_images import IMAGE_ID
 
+_Answer = TypeVar("_Answer")
 _MAX_EXECS = 100
 _NAME = re.compile(r"/?[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 """The grammar of moby's names package, and of ids."""
@@ -65,15 +75,25 @@ def _engine(options: Options, environment: Mapping[str, str] | None) -> Iterator
 def _inspect(engine: ContainerEngine, name: str, options: Options) -> ContainerReport:
     key = token_bytes(32)
     revealed: dict[bytes, str] | None = {} if options.show_secrets else None
-    security, problems = _security(engine)
+    refused = _Refused()
+    security = refused.or_else(lambda: parse_info(engine.info()), EngineSecurity(), "its defaults are not known")
     described = parse_container(engine.container(name), security)
     described = replace(described, id=described.id or name)
-    written = written_since_start(engine, described, options, key, revealed)
+    written = refused.or_else(
+        lambda: written_since_start(engine, described, options, key, revealed),
+        Written(),
+        "what the container wrote was not read",
+        Effect.INCOMPLETE,
+    )
     facts = ContainerFacts(
         described,
-        image=_image(engine, described),
-        current_image_id=_current_image(engine, described),
-        user=_user(engine, described),
+        image=refused.or_else(lambda: _image(engine, described), UNKNOWN_IMAGE, "what the image sets is not known"),
+        current_image_id=refused.or_else(lambda: _current_image(engine, described), "", ""),
+        user=refused.or_else(
+            lambda: _user(engine, described),
+            resolve(described.settings.user, (), (), read=False),
+            "names of users were not looked up",
+        ),
         processes=_processes(engine, described),
         execs=_execs(engine, described),
         changes=written.changes,
@@ -81,19 +101,31 @@ def _inspect(engine: ContainerEngine, name: str, options: Options) -> ContainerR
     unchanged, more = _comparison(written, described, options)
     findings = [*check(facts), *check_changes(written.changes, lambda change: change.path in unchanged)]
     found = secrets_of_settings(facts, key, options.rules, entropy=options.entropy)
-    problems = [*engine.problems, *problems, *written.problems, *more]
+    problems = [*engine.problems, *refused.problems, *written.problems, *more]
     # What a file has of the image's bytes was not written by the container: `imgscan inspect` judges it.
     own = tuple(each for each in written.secrets.findings if each.location.path not in unchanged)
     outcome = Found(findings, (found, replace(written.secrets, findings=own)), problems, written.scan, key, revealed)
     return judge_container(facts, outcome, options)
 
 
-def _security(engine: ContainerEngine) -> tuple[EngineSecurity, list[Problem]]:
-    """What the engine has; one that hides its info answer (a proxy in front of it) is judged without."""
-    try:
-        return parse_info(engine.info()), []
-    except SourceError as error:
-        return EngineSecurity(), [Problem("no-engine-info", f"{error.message}; its defaults are not known")]
+class _Refused:
+    """Answers that an engine refuses, or that a proxy in front of it does: each is told, and the rest is judged."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def or_else(
+        self, ask: Callable[[], _Answer], without: _Answer, meaning: str, effect: Effect = Effect.NOTE
+    ) -> _Answer:
+        """The answer, or `without` and a problem that says what that means; one that is gone goes through."""
+        try:
+            return ask()
+        except (SourceUnavailable, ContainerNotFound):
+            raise
+        except SourceError as error:
+            if meaning:
+                self.problems.append(Problem("refused", f"{error.message}; {meaning}", effect))
+            return without
 
 
 def _image(engine: ContainerEngine, described: Described) -> ImageConfig:

@@ -51,12 +51,14 @@ lint: $(STAMP) ## ruff (rules and format), mypy --strict, schemas of what CI sys
 	sed '1,/^---$$/d' templates/imgscan.yml | $(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci \
 		--data-transform gitlab-ci --regex-variant nonunicode --force-filetype yaml examples/gitlab-ci.yml -
 
-docs: $(STAMP) ## docs/rules.md, docs/checks.md and the compiled rules, from the tables of rules
+docs: $(STAMP) ## what is made from the program: rules, checks, options, schemas, README's demo and figures
 	$(BIN)/python -m imgscan.secrets.rules.compiled
 	$(BIN)/python -m imgscan.cli.rule_book > docs/rules.md
 	$(BIN)/python -m scripts.checks > docs/checks.md
+	$(BIN)/python -m scripts.options
 	$(BIN)/python -m scripts.integrations
 	$(BIN)/python -m imgscan.configuration.schema > imgscan/configuration/imgscan.schema.json
+	$(BIN)/python -m scripts.readme
 
 bench: $(STAMP) ## speed and memory against the targets, as ratios in one run
 	$(BIN)/python -m bench.run $(ARGS)

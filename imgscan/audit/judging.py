@@ -36,6 +36,8 @@ from imgscan.sources.source import PlatformRequest
 
 _KEPT_MEMBERS = 1_000_000
 """Members of the scans that a worker keeps for the next image, which has the same base: 110 MB of them."""
+_NO_SAY = frozenset({"cli", "configuration", "renderers", "runtime"})
+"""Parts that have no say in what is made of an image's scans."""
 _OWNERS = frozenset({"authors", "contact", "maintainer", "maintainers", "owner", "owners", "team", "vendor"})
 """Last parts of the names of labels that say whose an image is: `org.opencontainers.image.authors`, `maintainer`."""
 
@@ -259,7 +261,7 @@ def judging_code() -> str:
     digest = hashlib.sha256()
     root = Path(__file__).parent.parent
     for path in sorted(root.rglob("*")):
-        if path.is_file() and path.suffix != ".pyc" and path.relative_to(root).parts[0] not in ("cli", "renderers"):
+        if path.is_file() and path.suffix != ".pyc" and path.relative_to(root).parts[0] not in _NO_SAY:
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -24,6 +24,7 @@ from imgscan.audit.schema import APPLICATION_ID, MIGRATIONS
 from imgscan.errors import ImgscanError, UsageError
 
 _SEALED_PIECE = 1 << 20
+_ROWS = 1000
 _COMPANIONS = ("", "-wal", "-shm")
 
 
@@ -79,7 +80,13 @@ class State:
     def each(self, query: str, values: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         """The rows of a query, one by one."""
         with self._told():
-            yield from self._connection.execute(query, values)
+            cursor = self._connection.execute(query, values)
+        while rows := self._some(cursor):
+            yield from rows
+
+    def _some(self, cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
+        with self._told():
+            return cursor.fetchmany(_ROWS)
 
     def named(self, query: str, values: Sequence[object] = ()) -> Iterator[dict[str, Any]]:
         """The rows of a query, by the names of their columns."""

@@ -56,6 +56,7 @@ from imgscan.secrets.detectors import PLUGINS_VERSION
 from imgscan.secrets.judgement import EMBEDDED, PLACEHOLDER
 from imgscan.secrets.keywords import KeywordPatterns, KeywordsDetector, grouped
 from imgscan.secrets.private_keys import armoured_key
+from imgscan.secrets.structures import HARD_TO_GUESS
 from imgscan.secrets.text import LINE_REACH, embedded, line_bounds
 
 
@@ -107,8 +108,10 @@ class PluginDetector:
         suppressed = PLACEHOLDER if placeholders.token_reason(value) else ""
         if not suppressed and self.loose and embedded(line, low, high):
             suppressed = EMBEDDED
-        if self.kind == "basic-auth" and min(value, default=" ") < " ":  # no URL has controls: a binary's bytes
-            suppressed = suppressed or EMBEDDED
+        if self.kind == "basic-auth":
+            doubtful = HARD_TO_GUESS.match(value) is None
+            if min(value, default=" ") < " ":  # no URL has controls: a binary's bytes
+                suppressed = suppressed or EMBEDDED
         return Candidate(
             kind=self.kind,
             start=low + offset,

@@ -111,6 +111,8 @@ _TEXTUAL = (
         "struct tag",
         _shape(r"[\w.-]*(?:,(?:omitempty|omitzero|inline|string|required|squash))+", r"\w+,\d+,(?:opt|rep|req),.*"),
     ),
+    # JSON Schema and OpenAPI refer so to another part of the document.
+    ("reference", _shape(r"#/(?:[\w.$-]+/)*[\w.$-]+")),
     ("header", _shape(r"-----(?:BEGIN|END) [A-Z0-9 ]*-----(?:\\r|\\n|\s)*")),
 )
 _PLACES = (

@@ -113,7 +113,7 @@ _HOSTS_OF_EXAMPLES = re.compile(r"(?:[\w.-]*\.)?(?:example(?:\.(?:com|net|org))?
 
 
 # What tests and manuals write for a password (`psw`, `key_1234`) is shorter or has no digit.
-_HARD_TO_GUESS = re.compile(r"(?=.{10})(?=.*\d)(?=.*[A-Za-z])", re.DOTALL)
+HARD_TO_GUESS = re.compile(r"(?=.{10})(?=.*\d)(?=.*[A-Za-z])(?!.*(?:abcd|1234|qwert|passw))", re.DOTALL | re.IGNORECASE)
 
 
 def url_candidate(match: re.Match[str]) -> Candidate:
@@ -127,7 +127,7 @@ def url_candidate(match: re.Match[str]) -> Candidate:
         start=match.start("value"),
         end=match.end("value"),
         value=value,
-        confidence=Confidence.MEDIUM if code or not _HARD_TO_GUESS.match(value) else Confidence.HIGH,
+        confidence=Confidence.MEDIUM if code or not HARD_TO_GUESS.match(value) else Confidence.HIGH,
         suppressed=PLACEHOLDER if example or placeholders.reason(value) or (code and _reads_as_code(value)) else "",
     )
 

@@ -99,9 +99,11 @@ def local(address: str, log: Path, layers: dict[str, Made], workers: int) -> lis
         f"distinct layers {len(distinct):,}, opened {len(opened):,}; members {members:,}",
         f"distinct compressed bytes {sum(distinct.values()):,}, fetched {told['run']['bytes_fetched']:,}; "
         f"uncompressed {plain:,}",
-        f"first run {first.wall:.1f} s, {first.cpu:.0f} s of CPU with {workers} workers ({plain / 1e6 / first.wall:.0f} MB/s uncompressed); "
+        f"first run {first.wall:.1f} s, {first.cpu:.0f} s of CPU with {workers} workers "
+        f"({plain / 1e6 / first.wall:.0f} MB/s uncompressed); "
         f"coordinator's peak {first.peak:.0f} MB",
-        f"second run {again.wall:.2f} s, {again.cpu:.1f} s of CPU, {again.wall / first.wall:.1%} of the first; blobs fetched 0; "
+        f"second run {again.wall:.2f} s, {again.cpu:.1f} s of CPU, {again.wall / first.wall:.1%} of the first; "
+        "blobs fetched 0; "
         f"coordinator's peak {again.peak:.0f} MB",
         f"state {state.stat().st_size / 1e6:.0f} MB",
         f"findings {told['summary']['findings']:,}, secrets {told['summary']['secrets']}",

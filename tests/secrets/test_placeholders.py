@@ -19,6 +19,7 @@ from imgscan.secrets.syntax import Syntax
         "sk-xxxxxxxx",
         "AKIAIOSFODNN7EXAMPLE", "https://corp.io/login", "vault:secret/data/db", "-----BEGIN PRIVATE KEY-----",
         "ENC[AES256_GCM,data:abc]", "!vault |", "enter password",
+        "#/definitions/ApiKeyAuthenticator", "#/components/schemas/Token",
     ],
 )  # fmt: skip
 def test_a_value_that_only_stands_for_a_secret(value):

@@ -159,6 +159,7 @@ DOORWAYS = {
     "yaml": {"secrets/formats/yaml_text.py"},
     "jinja2": {"renderers/pages.py"},
     "tomlkit": {"configuration/writing.py"},
+    "distributed": {"audit/cluster.py"},
 }
 """Where each third-party package may be imported; a folder means all of it."""
 

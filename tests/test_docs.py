@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from imgscan.report import Family
 from imgscan.report.exit_code import ExitCode
 from imgscan.secrets.kinds import kinds
 from scripts.options import PAGE, commands, page
+from tests.test_architecture import RANKS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -168,3 +170,22 @@ def test_the_version_is_told_in_the_changes():
     from imgscan import __version__
 
     assert f"## {__version__}\n" in text_of("CHANGELOG.md")
+
+
+def test_the_architecture_tells_the_ranks_that_are_enforced():
+    told = text_of("docs/architecture.md").partition("<!-- ranks: of tests/test_architecture.py -->")[2]
+    assert told.partition("<!-- end -->")[0].strip("\n") == ranks(), ranks()
+
+
+def ranks() -> str:
+    """The rows of RANKS, the highest first; __main__ is no part of the house."""
+    rows = [", ".join(parts) for parts in reversed(RANKS) if parts != ("__main__",)]
+    wrapped = [textwrap.fill(row, 112, initial_indent="    > ", subsequent_indent="        ") for row in rows]
+    return "\n".join(wrapped).replace("    > ", "      ", 1)
+
+
+def test_the_architecture_names_every_part():
+    page = text_of("docs/architecture.md")
+    parts = {path.name for path in (ROOT / "imgscan").glob("*.py")} - {"__main__.py"}
+    parts |= {f"{path.name}/" for path in (ROOT / "imgscan").iterdir() if (path / "__init__.py").exists()}
+    assert {part for part in parts if part not in page} == set()

@@ -104,7 +104,7 @@ def audit(
     known = PLAN_FORMATS if plan else tuple(name for name, _ in AUDIT_RENDERERS)
     destinations = parse_destinations(format or [], output, known)
     for destination in destinations:
-        check_writable(destination)
+        check_writable(destination, (state, repos_from, baseline, *(rules or ())))
     wishes = Wishes(
         fail_on=fail_on,
         platform=platform,

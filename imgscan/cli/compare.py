@@ -73,7 +73,7 @@ def compare(
     _check(images or [], container or [], threshold)
     destinations = parse_destinations(formats or [], target, FORMATS)
     for destination in destinations:
-        check_writable(destination)
+        check_writable(destination, (*(images or ()), *wishes.files()))
     with with_progress(wishes) as chosen:
         from imgscan.comparing import compare_images  # noqa: PLC0415
 

@@ -70,7 +70,7 @@ def container(
     )  # fmt: skip
     destinations = parse_destinations(format or [], output, FORMATS)
     for destination in destinations:
-        check_writable(destination)
+        check_writable(destination, (*names, *wishes.files()))
     reports, failures, code = _inspect(names, wishes)
     for destination in destinations:
         told = render_options(wishes, failures, to_terminal=destination.path is None)

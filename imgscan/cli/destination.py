@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import sys
 import tempfile
@@ -17,6 +18,8 @@ from imgscan.errors import ImgscanError, UsageError
 from imgscan.renderers import RENDERERS
 
 FORMATS = tuple(name for name, _ in RENDERERS)
+_LAYOUT = (("oci-layout",), ("index.json",), ("blobs",))
+"""What an OCI layout directory consists of (image-spec, image-layout.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +68,20 @@ def _destination(text: str, known: Sequence[str]) -> Destination:
     return Destination(name, Path(path) if path and path != "-" else None)
 
 
-def check_writable(destination: Destination) -> None:
-    """Find out before a long scan that its result could not be kept. Raises UsageError."""
+def check_writable(destination: Destination, read: Iterable[str | Path | None] = ()) -> None:
+    """Find out before a long scan that its result could not be kept. Raises UsageError.
+
+    `read` is what the run reads, as typed: images (those that are no paths do not matter), the policy, a Dockerfile.
+    """
     path = destination.path
     if path is None:
         return
     tip = "name a file in a directory that exists and that you may write to"
     try:
         target = path.resolve()
+        spared = next((name for name in read if name is not None and _belongs_to(target, str(name))), None)
+        if spared is not None:
+            raise UsageError(f"cannot write {path}: it is {spared}, which is read", tip="name another file")
         if target.is_dir():
             raise UsageError(f"cannot write {path}: it is a directory", tip=tip)
         if _is_special(path):
@@ -85,6 +94,22 @@ def check_writable(destination: Destination) -> None:
         Path(probe).unlink()
     except (OSError, RuntimeError) as error:
         raise UsageError(f"cannot write {path}: {_reason(error)}", tip=tip) from error
+
+
+def _belongs_to(target: Path, name: str) -> bool:
+    """Whether a file is what an argument names, or part of the OCI layout that it names."""
+    bare = re.sub(r"^(archive|oci):", "", name)
+    for text in {name, bare, bare.rpartition(":")[0]} - {""}:  # a path may have a tag behind it
+        try:
+            known = Path(text).resolve()
+            layout = (known / "oci-layout").is_file()
+        except (OSError, RuntimeError):
+            continue  # too long for a path: a reference
+        if known == target and target.is_file():
+            return True
+        if layout and target.is_relative_to(known) and target.relative_to(known).parts[:1] in _LAYOUT:
+            return True
+    return False
 
 
 def deliver(destination: Destination, text: str, *, private: bool) -> None:

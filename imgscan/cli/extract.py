@@ -72,6 +72,7 @@ def extract(
     """Recover one version; the exit code: 3 where some of its bytes are not in the layer."""
     from contextlib import ExitStack  # noqa: PLC0415
 
+    from imgscan.cli.destination import Destination, check_writable  # noqa: PLC0415
     from imgscan.cli.opening import Manner, opening  # noqa: PLC0415
     from imgscan.cli.outfile import check_bag, check_target  # noqa: PLC0415
 
@@ -79,6 +80,7 @@ def extract(
     bag = Path(evidence) if evidence is not None else None
     if file is not None:
         check_target(file, force=force)
+        check_writable(Destination("bytes", file), (image,))
     if bag is not None:
         check_bag(bag)
     manner = Manner(

@@ -92,7 +92,7 @@ def files(
 
     destinations = parse_destinations(formats or [], target, FORMATS)
     for destination in destinations:
-        check_writable(destination)
+        check_writable(destination, (image,))
     selection = Selection(tuple(globs or ()), parse_fates(fate or []), layer, owner, package)
     wanted = digests if digests is not None else any(each.format == "json" for each in destinations)
     manner = Manner(

@@ -47,7 +47,7 @@ def harden(
     chosen = options.parse_choice("--target", target, TARGETS)
     completeness = options.parse_completeness(allow_incomplete=allow_incomplete, strict=strict)
     destination = Destination("table", Path(output) if output and output != "-" else None)
-    check_writable(destination)
+    check_writable(destination, (image,))
     manner = Manner(platform, timeout, no_cache, verify, allow_incomplete, strict, quiet, verbose, insecure)
     with opening(manner) as found:
         from imgscan.runtime.hardening import harden_image  # noqa: PLC0415

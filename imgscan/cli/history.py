@@ -51,7 +51,7 @@ def history(
     )  # fmt: skip
     destinations = parse_destinations(format or [], output)
     for destination in destinations:
-        check_writable(destination)
+        check_writable(destination, (image, *wishes.files()))
     scanned = scan([image], wishes)
     for destination in destinations:
         told = render_options(wishes, scanned.failures, to_terminal=destination.path is None)

@@ -81,7 +81,7 @@ def inspect(
     )  # fmt: skip
     destinations = parse_destinations(format or [], output)
     for destination in destinations:
-        check_writable(destination)
+        check_writable(destination, (*images, *wishes.files()))
     scanned = scan(images, wishes)
     for destination in destinations:
         told = render_options(wishes, scanned.failures, to_terminal=destination.path is None)

@@ -88,6 +88,12 @@ class Wishes:
         path = with_flags(self.configuration, self.gate).value("baseline")
         return read_baseline(Path(str(path))) if path is not None else None
 
+    def files(self) -> tuple[str | Path | None, ...]:
+        """The files that the run reads but for its images: no document may take the place of one."""
+        baseline = with_flags(self.configuration, self.gate).value("baseline")
+        named = str(baseline) if baseline is not None else None
+        return (self.dockerfile, self.base, named, self.configuration.path, *self.rules)
+
     def completeness(self) -> Completeness:
         strict, lenient = self._settled("strict", self.strict, "allow-incomplete", self.allow_incomplete)
         return parse_completeness(allow_incomplete=lenient, strict=strict)

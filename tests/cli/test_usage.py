@@ -43,6 +43,43 @@ def test_wrong_usage_is_told_with_what_would_be_right(imgscan, pipeline, argumen
     assert pipeline.asked == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        (["inspect", "app.tar", "-f"], "json=./app.tar"),
+        (["inspect", "oci:layout:1.0", "-o"], "layout/blobs/sha256/aa"),
+        (["inspect", "x", "--dockerfile", "Dockerfile", "-f", "sarif=Dockerfile", "-f"], "table"),
+        (["inspect", "x", "--config", "imgscan.toml", "-o"], "imgscan.toml"),
+        (["inspect", "x", "--baseline", "baseline.json", "-o"], "link.json"),
+        (["history", "archive:app.tar", "-o"], "app.tar"),
+        (["files", "app.tar:1.0", "-o"], "app.tar"),
+        (["compare", "x", "app.tar", "-o"], "app.tar"),
+        (["harden", "app.tar", "-o"], "app.tar"),
+        (["extract", "app.tar", "etc/passwd", "--force", "-o"], "app.tar"),
+        (["container", "./app.tar", "-o"], "app.tar"),
+    ],
+)
+def test_no_document_takes_the_place_of_what_is_read(imgscan, tmp_path, monkeypatch, arguments, output):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "layout/blobs/sha256").mkdir(parents=True)
+    files = ("app.tar", "Dockerfile", "imgscan.toml", "baseline.json", "layout/oci-layout", "layout/blobs/sha256/aa")
+    for name in files:
+        (tmp_path / name).write_text("# as it was\n")
+    (tmp_path / "link.json").symlink_to("baseline.json")
+    run = imgscan(*arguments, output)
+    assert (run.code, run.out) == (2, "")
+    assert "which is read" in run.err
+    assert all((tmp_path / name).read_text() == "# as it was\n" for name in files)
+
+
+def test_a_report_may_lie_beside_the_parts_of_a_layout(imgscan, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "oci-layout").write_text("{}")
+    imgscan("inspect", ".", "-o", "report.json")
+    assert imgscan("inspect", ".", "-o", "report.json").code == 3  # none of the images that are known here
+    assert (tmp_path / "report.json").is_file()
+
+
 def test_the_process_ends_with_the_exit_code():
     run = process("inspect", "x", "--fail-on", "bad")
     assert (run.code, run.out) == (2, "")

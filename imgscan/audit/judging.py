@@ -9,30 +9,31 @@ import hashlib
 import hmac
 import json
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from imgscan.analyzers.analyzer import Analyzer
-from imgscan.audit.listing import DONE
+from imgscan.audit.listing import DONE, chains
 from imgscan.audit.state import State
 from imgscan.audit.tasks import unpack_scan
+from imgscan.base_image import KnownImage
 from imgscan.errors import Effect, ImgscanError, Problem
 from imgscan.evidence import LayerScan, RuleSource
 from imgscan.image.blob import BlobRef, MissingBlob, StreamedBlob
 from imgscan.image.image import Image, SourceKind
-from imgscan.image.oci import ATTESTATION_OF, ATTESTATION_TYPE, OCI_MANIFEST
+from imgscan.image.oci import ATTESTATION_OF, ATTESTATION_TYPE, OCI_MANIFEST, parse_config
 from imgscan.judgement import judge
-from imgscan.pipeline import chosen_analyzers
+from imgscan.pipeline import chosen_analyzers, with_base
 from imgscan.reduction import missing_layer, stack
 from imgscan.renderers.escapes import escape
 from imgscan.report import Finding, Policy, Report, Rule, SecretSighting, Severity
 from imgscan.secrets.rules.load import load_rules
 from imgscan.sources.assembly import Assembly
 from imgscan.sources.index_images import add_index_images
-from imgscan.sources.source import PlatformRequest
+from imgscan.sources.source import Opened, PlatformRequest
 
 _KEPT_MEMBERS = 1_000_000
 """Members of the scans that a worker keeps for the next image, which has the same base: 110 MB of them."""
@@ -183,6 +184,8 @@ def judge_image(bench: JudgeBench, number: int) -> Judged:
     told = load_rules(orders.rules).problems
     image = replace(image, problems=(*image.problems, *told))
     evidence = stack(image, found, secret_key=orders.secret_key, rules=orders.rules)
+    bases = tuple(_bases(state, orders.registry, [name for _, name, *_ in layers]))
+    evidence = with_base(evidence, Opened(images=(evidence.image,), neighbours=bases))
     report = judge(evidence, bench.analyzers, orders.policy, None, orders.id_key)
     return _rows(number, report, [layer for layer, *_ in layers], _owner_label(image))
 
@@ -198,6 +201,21 @@ def _image(state: State, registry: str, number: int, digest: str, blobs: dict[st
     add_index_images(assembly, index, PlatformRequest(all=True), None, None)
     (image,) = assembly.images
     return replace(image, problems=(*assembly.problems, *image.problems))
+
+
+def _bases(state: State, registry: str, layers: Sequence[str]) -> Iterator[KnownImage]:
+    """Images of the registry whose layers this one begins with: it may be built from one of them."""
+    for name in chains(layers)[:-1]:
+        row = state.maybe(
+            "SELECT image_id, repositories.name, tags.name FROM images JOIN target_images ON image = images.id"
+            " JOIN tags ON tags.target = target_images.target JOIN repositories ON repositories.id = repository"
+            " WHERE chain = ? ORDER BY 2, 3 LIMIT 1",
+            (name,),
+        )
+        document = state.document(row[0]) if row is not None else None
+        if row is not None and document is not None:
+            config = parse_config(document, row[0])[0]
+            yield KnownImage.of_config(f"{registry}/{row[1]}:{row[2]}", config.diff_ids, config)
 
 
 def _owner_label(image: Image) -> str | None:

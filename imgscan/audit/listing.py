@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
-from imgscan.audit.discovery import Found, FoundImage, FoundLayer
+from imgscan.audit.discovery import Found, FoundImage
 from imgscan.audit.state import State
 from imgscan.image.image import Platform
+from imgscan.renderers.escapes import escape
 from imgscan.report.audit import AuditPlan, Selection, Unread
 from imgscan.sources.platforms import matches, parse_platform
 
@@ -45,7 +46,7 @@ def put_found(state: State, run: int, found: Found) -> None:
         state.do("DELETE FROM target_problems WHERE target = ?", (found.digest,))
         state.many(
             "INSERT INTO target_problems VALUES (?, ?, ?, ?)",
-            [(found.digest, problem.code, problem.effect, problem.message) for problem in found.problems],
+            [(found.digest, problem.code, problem.effect, escape(problem.message)) for problem in found.problems],
         )
         for image in found.images:
             number = _put_image(state, run, image)
@@ -57,7 +58,14 @@ def _put_image(state: State, run: int, image: FoundImage) -> int:
     if known is None:
         number = state.do(
             "INSERT INTO images (digest, platform, image_id, created, chain, first_run) VALUES (?, ?, ?, ?, ?, ?)",
-            (image.digest, image.platform, image.image_id, image.created, chain(image.layers), run),
+            (
+                image.digest,
+                image.platform,
+                image.image_id,
+                image.created,
+                chains(layer.digest for layer in image.layers)[-1],
+                run,
+            ),
         )
         for position, layer in enumerate(image.layers):
             state.do(
@@ -77,9 +85,14 @@ def _put_image(state: State, run: int, image: FoundImage) -> int:
     return int(number)
 
 
-def chain(layers: Sequence[FoundLayer]) -> str:
-    """One word for a sequence of layers, base first: equal for the layers that two images have in common."""
-    return hashlib.sha256(" ".join(layer.digest for layer in layers).encode()).hexdigest()[:32]
+def chains(layers: Iterable[str]) -> list[str]:
+    """For each number of layers from 0 on, one word for so many of them: equal for what two images have in common."""
+    digest = hashlib.sha256()
+    words = [digest.hexdigest()[:32]]
+    for layer in layers:
+        digest.update(f"{layer} ".encode())
+        words.append(digest.hexdigest()[:32])
+    return words
 
 
 def put_tags(state: State, run: int, registry: str, tags: Iterable[Tag]) -> None:
@@ -174,7 +187,7 @@ def put_unread(state: State, run: int, items: Iterable[Unread]) -> None:
     with state.transaction():
         state.many(
             "INSERT OR REPLACE INTO unread VALUES (?, ?, ?, ?, ?, ?)",
-            [(run, item.kind, item.name, item.code, item.effect, item.message) for item in items],
+            [(run, item.kind, escape(item.name), item.code, item.effect, escape(item.message)) for item in items],
         )
 
 
@@ -188,7 +201,7 @@ def plan_of(state: State, plan: str, artifacts: int) -> AuditPlan:
     counts = {
         (bool(foreign), scan): (count, size)
         for foreign, scan, count, size in state.each(
-            "SELECT \"foreign\", coalesce(scans.state, ''), count(*), sum(max(layers.size, 0)) FROM layers"
+            "SELECT \"foreign\", coalesce(scans.state, ''), count(*), total(max(layers.size, 0)) FROM layers"
             " LEFT JOIN scans ON scans.layer = layers.id AND plan = ?"
             " WHERE layers.id IN (SELECT layer FROM selected_layers)"
             " GROUP BY 1, 2",
@@ -198,7 +211,7 @@ def plan_of(state: State, plan: str, artifacts: int) -> AuditPlan:
     known, left_out = counts.get((False, DONE), (0, 0)), counts.get((False, LEFT_OUT), (0, 0))
     foreign_layers = sum(count for (foreign, _), (count, _) in counts.items() if foreign)
     own = [pair for (foreign, _), pair in counts.items() if not foreign]
-    layers, size = sum(count for count, _ in own), sum(size for _, size in own)
+    layers, size = sum(count for count, _ in own), sum(int(size) for _, size in own)
     return AuditPlan(
         repositories=repositories,
         tags=tags,
@@ -207,10 +220,10 @@ def plan_of(state: State, plan: str, artifacts: int) -> AuditPlan:
         layers=layers + foreign_layers,
         bytes=size,
         known_layers=known[0],
-        known_bytes=known[1],
+        known_bytes=int(known[1]),
         foreign_layers=foreign_layers,
         left_out=left_out[0],
         to_fetch=layers - known[0] - left_out[0],
-        bytes_to_fetch=size - known[1] - left_out[1],
+        bytes_to_fetch=size - int(known[1]) - int(left_out[1]),
         image_layers=in_images,
     )

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from imgscan.audit.listing import DONE, FAILED, LEFT_OUT
 from imgscan.audit.state import State
 from imgscan.audit.tasks import LayerOutcome, LayerTask, scan_layer
+from imgscan.renderers.escapes import escape
 
 _AHEAD = 2
 """Tasks for each slot: one that runs, and one that waits so that the slot never does."""
@@ -141,7 +142,7 @@ class _Map:
                 " code = excluded.code, message = excluded.message",
                 (
                     *(task.layer, self._plan, state, outcome.diff_id, outcome.size, outcome.members),
-                    *(self._run, outcome.code, outcome.message),
+                    *(self._run, outcome.code, escape(outcome.message)),
                 ),
             )
             if state == DONE:

@@ -9,6 +9,7 @@ from datetime import date
 from itertools import islice
 
 from imgscan.audit.judging import FINDING, POSTURE, Judged, JudgeOrders, judge_image, unjudged
+from imgscan.audit.listing import chains
 from imgscan.audit.listing import moment as moment_of
 from imgscan.audit.mapping import Tasks
 from imgscan.audit.state import State
@@ -35,6 +36,8 @@ def to_judge(state: State, orders: JudgeOrders) -> list[tuple[int, str]]:
         "SELECT image, digest FROM attestations WHERE image IN (SELECT image FROM selection) ORDER BY image, digest"
     ):
         bases.setdefault(image, hashlib.sha256(fingerprint.encode())).update(f"{name}\0".encode())
+    for image, base in _bases(state):
+        bases.setdefault(image, hashlib.sha256(fingerprint.encode())).update(f"{base}\0".encode())
     wanted = []
     for image, judged, created, platform in state.each(
         "SELECT id, judged, created, platform FROM images WHERE id IN (SELECT image FROM selection)"
@@ -47,6 +50,19 @@ def to_judge(state: State, orders: JudgeOrders) -> list[tuple[int, str]]:
         if basis != judged:
             wanted.append((image, basis))
     return wanted
+
+
+def _bases(state: State) -> Iterator[tuple[int, str]]:
+    """(image, chain) of the selected images and of what in the registry they begin with: one may come later."""
+    known = {chain for (chain,) in state.each("SELECT DISTINCT chain FROM images")}
+    for image, layers in state.each(
+        "SELECT image, group_concat(digest, ' ') FROM (SELECT image, digest FROM image_layers"
+        " JOIN layers ON layers.id = layer WHERE image IN (SELECT image FROM selection) ORDER BY image, position)"
+        " GROUP BY image"
+    ):
+        for chain in chains(layers.split(" "))[:-1]:
+            if chain in known:
+                yield image, chain
 
 
 def _age(created: str, today: date | None) -> str:

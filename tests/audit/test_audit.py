@@ -7,11 +7,15 @@ from dataclasses import replace
 
 import pytest
 
+from imgscan.audit.discovery import Found, FoundImage, FoundLayer
+from imgscan.audit.listing import Tag, plan_of, put_found, put_tags, select
 from imgscan.audit.run import audit
+from imgscan.audit.state import State
 from imgscan.errors import UsageError
 from imgscan.pipeline import Options, inspect_image
 from imgscan.renderers import RenderOptions, audit_json
 from imgscan.report import Policy
+from imgscan.report.audit import Selection
 from tests.audit.conftest import KEY
 from tests.audit.content import BASE, CLEAN_BASE, GONE, LEAKY, PASSWORD, TOKEN, images, own
 from tests.image_builder import image, layer, sha256
@@ -247,3 +251,30 @@ def test_the_document_has_what_the_report_has(report):
         for at in one["images"]:
             assert one["digest"] in document["images"][at]["layers"]
     assert document["verdict"] == {"failed": True, "fail_on": "high", "complete": True, "exit_code": 1}
+
+
+def test_an_image_of_the_registry_that_another_begins_with_is_its_base(own_registry, auditor):
+    added = layer({"app/.env": f"API_KEY={TOKEN}\n"})
+    push(own_registry.origin, "app", "1", image(BASE, added, cmd=["sh"]))
+    auditor(own_registry.address)
+    push(own_registry.origin, "bases/debian", "12", image(BASE, cmd=["sh"]))
+    report = auditor(own_registry.address)
+    app = next(at for at, one in enumerate(report.images) if one.repositories == ("app",))
+    origins = {
+        item.finding.secret.name: str(item.finding.origin)
+        for item in report.findings
+        if item.finding.secret and app in item.images
+    }
+    assert origins == {"DATABASE_PASSWORD": "base", "API_KEY": "own"}
+
+
+def test_sizes_that_no_disk_holds_are_claims_like_others(tmp_path):
+    layers = tuple(FoundLayer(f"sha256:{number:064}", "", 2**63 - 1, False) for number in range(3))
+    found = Found("sha256:a", "", "image", [FoundImage("sha256:a", "a/b/c/d", "sha256:b", "never", layers)])
+    with State.open(tmp_path / "state") as state:
+        put_found(state, 1, found)
+        put_tags(state, 1, "r", [Tag("app", "1", "sha256:a")])
+        select(state, Selection("r"), [Tag("app", "1", "sha256:a")])
+        plan = plan_of(state, "plan", 0)
+    assert (plan.layers, plan.to_fetch) == (3, 3)
+    assert plan.bytes >= 2**63

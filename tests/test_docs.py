@@ -15,7 +15,7 @@ from imgscan.analyzers import ANALYZERS
 from imgscan.cli import rule_book
 from imgscan.configuration.configuration import OF_COMMANDS, OWN_VARIABLES
 from imgscan.configuration.settings import SETTINGS
-from imgscan.renderers import RENDERERS
+from imgscan.renderers import AUDIT_RENDERERS, RENDERERS
 from imgscan.report import Family
 from imgscan.report.exit_code import ExitCode
 from imgscan.secrets.kinds import kinds
@@ -153,6 +153,12 @@ def test_the_formats_are_those_of_the_program():
     table = text_of("docs/ci.md").partition("## Formats")[2].partition("\n\n`")[0].partition("|---")[2]
     rows = re.findall(r"^\| `([\w-]+)` \| ", table, re.MULTILINE)
     assert sorted(rows) == sorted(name for name, _ in RENDERERS)
+
+
+@pytest.mark.parametrize(("command", "renderers"), [("inspect", RENDERERS), ("audit", AUDIT_RENDERERS)])
+def test_the_help_names_every_format(command, renderers):
+    (told,) = (option.help for option in dict(commands())[command].params if option.name in ("format", "formats"))
+    assert set(re.findall(r"[a-z-]+", told)) >= {name for name, _ in renderers}
 
 
 def test_the_families_in_the_readme_are_those_of_the_program():

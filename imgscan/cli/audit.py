@@ -50,7 +50,9 @@ RetryLeftOut = Annotated[
 ]
 Formats = Annotated[
     list[str] | None,
-    typer.Option("--format", "-f", metavar="FORMAT[=FILE]", help="table (default), json, sarif or csv; repeatable."),
+    typer.Option(
+        "--format", "-f", metavar="FORMAT[=FILE]", help="table (default), json, sarif, csv or html; repeatable."
+    ),
 ]
 
 

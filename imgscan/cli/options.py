@@ -33,7 +33,7 @@ Formats = Annotated[
         "--format",
         "-f",
         metavar="FORMAT[=FILE]",
-        help="table (default), json, sarif, markdown, html, junit, gitlab, csv; repeatable with files.",
+        help="table (default), json, sarif, markdown, html, junit, gitlab, gitlab-secrets, csv; repeatable with files.",
     ),
 ]
 Output = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.")]
@@ -181,8 +181,26 @@ def _configure(context: typer.Context, chosen: str | None) -> object:
         for param in context.command.params
         if param.name is not None and param.param_type_name == "option"
     }
+    if "rules" in options and chosen is None and not os.environ.get("IMGSCAN_CONFIG"):
+        _refuse_code(configuration)
     context.default_map = {**(context.default_map or {}), **defaults_for(configuration, options, os.environ)}
     return configuration
+
+
+def _refuse_code(configuration: Configuration) -> None:
+    """A file that was merely found, as in somebody else's checkout, has no Python code executed by naming rules."""
+    rules = configuration.in_force("rules")
+    if not rules.given or rules.source.startswith("IMGSCAN_") or not isinstance(rules.value, tuple):
+        return
+    from pathlib import Path  # noqa: PLC0415
+
+    from imgscan.secrets.rules.files import code_named_by  # noqa: PLC0415
+
+    if code := code_named_by(Path(str(name)) for name in rules.value):
+        raise UsageError(
+            f"{rules.source}: these rules have {code} executed, and nobody named this file",
+            tip=f"if you trust that code, say --config {configuration.shown}",
+        )
 
 
 Config = Annotated[

@@ -9,7 +9,7 @@ from typing import Any
 
 from imgscan.errors import UsageError
 from imgscan.secrets.rules.load import load_rules
-from imgscan.secrets.rules.plugins import plugins_of
+from imgscan.secrets.rules.plugins import is_plugin, plugins_of
 from imgscan.secrets.rules.rule import RuleSource
 
 LARGEST = 8 << 20
@@ -28,6 +28,14 @@ def read_rules(paths: Iterable[Path]) -> tuple[RuleSource, ...]:
     load_rules(sources)
     plugins_of(sources)
     return sources
+
+
+def code_named_by(paths: Iterable[Path]) -> str | None:
+    """The first Python file that the files of rules would have executed. Nothing is executed to tell."""
+    found: dict[Path, RuleSource] = {}
+    for path in paths:
+        _read(path, found, 0)
+    return next((source.name for source in found.values() if is_plugin(source)), None)
 
 
 def _read(path: Path, found: dict[Path, RuleSource], depth: int) -> None:

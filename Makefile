@@ -37,8 +37,8 @@ demo: $(STAMP) ## build the insecure image of the lab and inspect it
 		echo "expected exit code 1 for an insecure image, got $$status" >&2; exit 1; \
 	fi
 
-test: $(STAMP) ## all tests; ARGS="-k table" for some
-	$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP) ## all tests, on all cores; ARGS="-k table" for some
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 lint: $(STAMP) ## ruff (rules and format), mypy --strict, schemas of what CI systems read
 	$(BIN)/ruff check

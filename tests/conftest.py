@@ -1,11 +1,23 @@
-"""How properties are tried: without a clock, and in CI with the same examples each time."""
+"""How properties are tried: without a clock, and in CI with the same examples each time; what may run side by side."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+_ENGINE = Path(__file__).parent / "engine"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For `--dist loadgroup`: tests of one file share what they make, and all with an engine share the engine."""
+    for item in items:
+        group = "engine" if _ENGINE in item.path.parents else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))

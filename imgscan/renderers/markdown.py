@@ -32,7 +32,8 @@ PROBLEMS = 10
 Lines = list[str]
 
 _MARKS = {ExitCode.CLEAN: "✅", ExitCode.FOUND: "❌", ExitCode.INCOMPLETE: "⚠️"}
-_SAFE = re.compile(r"(?!.*(?:www\.|//))[\w ,.:;()'/%=+-]*", re.ASCII | re.IGNORECASE)
+# An underscore is emphasis unless letters or digits stand on both of its sides.
+_SAFE = re.compile(r"(?!.*(?:www\.|//|(?<![A-Z0-9])_|_(?![A-Z0-9])))[\w ,.:;()'/%=+-]*", re.ASCII | re.IGNORECASE)
 _RUNS = re.compile("`+")
 
 

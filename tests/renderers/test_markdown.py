@@ -70,6 +70,7 @@ def test_nothing_an_image_says_is_markup_html_a_mention_or_a_link(text):
 
 
 @given(MARKUP)
+@example("_:_")
 def test_words_are_plain_or_a_code_span(text):
     check_nothing_is_markup(f"x {words(text)}")
 

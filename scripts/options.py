@@ -23,7 +23,7 @@ project, in `imgscan.toml` or by an `IMGSCAN_*` variable: [policy.md](policy.md)
 [exit-codes.md](exit-codes.md).
 
 `imgscan --install-completion` teaches the shell to complete commands and options, `imgscan --version` tells the
-version.
+version; `python -m imgscan` is the same program.
 
 | command | |
 |---|---|

@@ -191,28 +191,42 @@ _ANSWERS = {"y": Audit.TRUE_POSITIVE, "n": Audit.FALSE_POSITIVE}
 
 
 def _asked(entries: list[Entry]) -> list[Entry]:
-    """The entries after somebody answered: of those nobody has looked at, one after the other, until q or the end."""
+    """The entries after somebody answered: of those nobody has looked at, one after the other, until q or the end.
+
+    Ctrl-C is a q: what was answered before it stays.
+    """
     waiting = [at for at, entry in enumerate(entries) if entry.audit is Audit.OPEN]
     for number, at in enumerate(waiting, 1):
         entry = entries[at]
         write_output(f"\n{number} of {len(waiting)}  {one_line(entry.told, 500)}\n")
         if entry.note:
             write_output(f"  {one_line(entry.note, 500)}\n")
-        answer = _answer()
-        if answer == "q":
+        try:
+            answer = _answer()
+            if answer == "q":
+                break
+            note = _line("note (may be empty): ") if answer in _ANSWERS else ""
+        except KeyboardInterrupt:
+            write_output("\n")
             break
         if answer in _ANSWERS:
-            write_output("note (may be empty): ")
-            note = sys.stdin.readline().strip() if sys.stdin is not None else ""
-            entries[at] = replace(entry, audit=_ANSWERS[answer], note=note or entry.note)
+            entries[at] = replace(entry, audit=_ANSWERS[answer], note=note.strip() or entry.note)
     return entries
 
 
 def _answer() -> str:
     """y, n, s or q; the end of the input is q."""
     while True:
-        write_output("a true positive, something to be mended one day? (y)es, (n)o, (s)kip, (q)uit: ")
-        line = sys.stdin.readline() if sys.stdin is not None else ""
+        line = _line("a true positive, something to be mended one day? (y)es, (n)o, (s)kip, (q)uit: ")
         word = line.strip().lower()[:1]
         if not line or word in ("y", "n", "s", "q"):
             return word if line else "q"
+
+
+def _line(question: str) -> str:
+    """What somebody writes, with its end; empty where the input is at its end."""
+    write_output(question)
+    line = sys.stdin.readline() if sys.stdin is not None else ""
+    if not line.endswith("\n"):
+        write_output("\n")
+    return line

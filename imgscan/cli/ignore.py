@@ -57,13 +57,17 @@ def ignore(
     here = Path.cwd()
     named = config or os.environ.get("IMGSCAN_CONFIG")
     path = here / named if named else documents.find(here) or here / documents.NAME
-    text, keys = "", documents.TABLE if path.name == documents.PROJECT else ()
+    text, keys, ends = "", documents.TABLE if path.name == documents.PROJECT else (), "\n"
     if path.exists():
         configure(here, {}, str(path))  # a wrong file is told before it is changed
+        if not path.is_file():
+            raise UsageError(f"{path} keeps nothing", tip="name a file, or leave --config and IMGSCAN_CONFIG out")
         text = documents.load(path, here).text
+        ends = "\r\n" if b"\r\n" in path.read_bytes() else ends
     destination = Destination("toml", path)
     check_writable(destination)
-    deliver(destination, with_ignore(text, keys, mark, " ".join(reason.split()), end), private=False)
+    written = with_ignore(text, keys, mark, " ".join(reason.split()), end)
+    deliver(destination, written.replace("\n", ends), private=False)
     until_told = f" until {end}" if end is not None else ""
     write_output(f"{documents.load(path, here).shown}: {mark} is ignored{until_told}\n")
     return 0

@@ -84,8 +84,11 @@ def _of_document(document: Document, working_directory: Path) -> Configuration:
         if setting.key not in document.table:
             settings.append(InForce(setting, setting.default))
             continue
-        place = document.place(setting.key)
-        value = read(setting, document.table[setting.key], f"{place}: {setting.key}")
+        place, raw = document.place(setting.key), document.table[setting.key]
+        if setting.kind is Kind.LEVELS and isinstance(raw, dict):
+            for name, level in raw.items():  # one by one: an error names the line of its own key
+                read(setting, {name: level}, f"{document.place(setting.key, name)}: {setting.key}")
+        value = read(setting, raw, f"{place}: {setting.key}")
         settings.append(InForce(setting, _from(document.path.parent, working_directory, setting, value), place))
     raw = document.table.get("ignore", [])
     if not isinstance(raw, list):

@@ -57,11 +57,22 @@ def _candidates(directory: Path) -> Iterator[Path]:
     project = directory / PROJECT
     if project.is_file():
         try:
-            said = _IN_PROJECT.search(_text(project, PROJECT)) is not None
+            said = _has_table(_text(project, PROJECT))
         except UsageError:
             said = False  # a file of others that cannot be read says nothing of imgscan
         if said:
             yield project
+
+
+def _has_table(text: str) -> bool:
+    """Whether a pyproject.toml has the table, in whatever way it is written; a broken one, where it looks so."""
+    if "imgscan" not in text:
+        return False
+    try:
+        tool = tomllib.loads(text).get("tool")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return _IN_PROJECT.search(text) is not None
+    return isinstance(tool, dict) and "imgscan" in tool
 
 
 def load(path: Path, working_directory: Path) -> Document:

@@ -64,7 +64,9 @@ def _value(setting: Setting) -> dict[str, Any]:
             return {"type": "number", "exclusiveMinimum": 0}
         case Kind.LEVELS:
             table: dict[str, Any] = {"type": "object", "additionalProperties": choices}
-            return {**table, "propertyNames": {"enum": list(setting.keys)}} if setting.keys else table
+            if setting.key == "severity":
+                return {**table, "propertyNames": {"pattern": rf"^(({'|'.join(setting.keys)})(/|$)|[^/]*[*?\[])"}}
+            return {**table, "propertyNames": {"enum": list(setting.keys)}}
 
 
 def _ignore() -> dict[str, Any]:

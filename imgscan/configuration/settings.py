@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Setting:
     default: Value = None
     choices: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
-    """For LEVELS: the keys that the table may have; any where it is empty."""
+    """For LEVELS: the families that the table's keys name; those of `severity` may be rules of them and globs too."""
     in_file: bool = True
     """Whether a file may say it: one that is found in a directory must not write files or show secrets."""
 
@@ -80,7 +81,14 @@ SETTINGS: tuple[Setting, ...] = (
         FAIL_ON,
         (*FAMILIES, "policy"),
     ),
-    Setting("severity", Kind.LEVELS, "Other severities for rules: an id, or a glob over ids.", (), SEVERITIES),
+    Setting(
+        "severity",
+        Kind.LEVELS,
+        "Other severities for rules: an id, a family, or a glob over ids.",
+        (),
+        SEVERITIES,
+        (*FAMILIES, "policy"),
+    ),
     Setting(
         "min-confidence",
         Kind.CHOICE,
@@ -162,7 +170,14 @@ def _choice(setting: Setting, raw: object) -> Value | _Wrong:
         raw = "yes" if raw else "no"
     if isinstance(raw, str) and raw.strip().lower() in setting.choices:
         return raw.strip().lower()
-    return _Wrong(raw, f"the values are {', '.join(setting.choices)}")
+    return _Wrong(raw, _nearest(raw, setting.choices, "values"))
+
+
+def _nearest(raw: object, choices: tuple[str, ...], called: str) -> str:
+    """What would be right: all there is, and first what was probably meant."""
+    near = difflib.get_close_matches(raw.strip().lower(), choices, 1, 0.5) if isinstance(raw, str) else []
+    meant = f"did you mean {near[0]}? " if near else ""
+    return f"{meant}the {called} are {', '.join(choices)}"
 
 
 def _choices(setting: Setting, raw: object) -> Value | _Wrong:
@@ -172,7 +187,7 @@ def _choices(setting: Setting, raw: object) -> Value | _Wrong:
     chosen = [str(text).lower() for text in texts]
     wrong = next((text for text in chosen if text not in setting.choices), None)
     if wrong is not None:
-        return _Wrong(wrong, f"the values are {', '.join(setting.choices)}")
+        return _Wrong(wrong, _nearest(wrong, setting.choices, "values"))
     return tuple(choice for choice in setting.choices if choice in chosen)
 
 
@@ -185,8 +200,8 @@ def _switch(_: Setting, raw: object) -> Value | _Wrong:
 
 
 def _text(setting: Setting, raw: object) -> Value | _Wrong:
-    if setting.key == "required-user" and isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0:
-        return str(raw)
+    if setting.key == "required-user" and (uid := _whole(raw)) is not None:
+        return str(uid)
     if isinstance(raw, str) and raw.strip() and "\0" not in raw:
         return raw.strip()
     return _Wrong(raw, "write a text that is not empty")
@@ -204,8 +219,8 @@ def _texts(_: Setting, raw: object) -> tuple[str, ...] | _Wrong:
 
 
 def _size(_: Setting, raw: object) -> Value | _Wrong:
-    if isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0:
-        return raw
+    if (count := _whole(raw)) is not None:
+        return count
     found = _SIZE.fullmatch(raw.strip()) if isinstance(raw, str) else None
     unit = found[2].lower().removesuffix("b") if found else ""
     if found is None or unit not in _UNITS:
@@ -216,9 +231,15 @@ def _size(_: Setting, raw: object) -> Value | _Wrong:
 def _count(_: Setting, raw: object) -> Value | _Wrong:
     if isinstance(raw, str) and raw.strip().isascii() and raw.strip().isdigit() and len(raw) < 16:
         return int(raw)
-    if isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0:
-        return raw
-    return _Wrong(raw, "write a whole number from 0")
+    whole = _whole(raw)
+    return whole if whole is not None else _Wrong(raw, "write a whole number from 0")
+
+
+def _whole(raw: object) -> int | None:
+    """A whole number from 0, in any of the ways that a JSON schema calls an integer: 3.0 too."""
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or raw < 0 or raw in (math.inf, -math.inf):
+        return None
+    return int(raw) if raw == raw // 1 else None
 
 
 def _seconds(_: Setting, raw: object) -> Value | _Wrong:
@@ -236,16 +257,17 @@ def _levels(setting: Setting, raw: object) -> Value | _Wrong:
         pairs = list(raw.items())
     else:
         texts = _texts(setting, raw)
-        for text in (raw,) if isinstance(texts, _Wrong) else texts:
-            before, equals, after = str(text).rpartition("=")
+        for text in (str(raw),) if isinstance(texts, _Wrong) else ",".join(texts).split(","):
+            before, equals, after = text.rpartition("=")
             if not equals or not before.strip():
                 return _Wrong(text, f"write NAME=SEVERITY; the severities are {', '.join(setting.choices)}")
             pairs.append((before.strip(), after.strip().lower()))
     for name, level in pairs:
-        if setting.keys and name not in setting.keys:
-            return _Wrong(name, f"the families are {', '.join(setting.keys)}")
+        family = str(name).partition("/")[0] if setting.key == "severity" else name
+        if family not in setting.keys and not (setting.key == "severity" and set(str(family)) & set("*?[")):
+            return _Wrong(name, _nearest(family, setting.keys, "families"))
         if not isinstance(level, str) or level not in setting.choices:
-            return _Wrong(level, f"the values are {', '.join(setting.choices)}")
+            return _Wrong(level, _nearest(level, setting.choices, "values"))
     return tuple({str(name): str(level) for name, level in pairs}.items())
 
 

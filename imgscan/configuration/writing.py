@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import MutableMapping
 from datetime import date
@@ -26,13 +27,19 @@ def with_ignore(text: str, keys: tuple[str, ...], fingerprint: str, reason: str,
     try:
         document = tomlkit.parse(text)
         _add(_table(document, keys), entry)
-        written = tomlkit.dumps(document).rstrip("\n") + "\n"
+        written = _apart(tomlkit.dumps(document).rstrip("\n") + "\n", fingerprint)
         # tomlkit's own edits have come out wrong before (dotted tables, arrays): what is written is read again.
         if _ignores(tomllib.loads(written), keys) != _expected(tomllib.loads(text), keys, entry):
             raise failed
     except (TOMLKitError, tomllib.TOMLDecodeError, TypeError, AttributeError, KeyError) as error:
         raise failed from error
     return written
+
+
+def _apart(text: str, fingerprint: str) -> str:
+    """The text with an empty line between the ignore and the table behind it, which tomlkit leaves out."""
+    own = rf'^fingerprint = "{fingerprint}"\n(?:(?:reason|until) = .*\n)*'
+    return re.sub(rf"({own})(?=\[)", r"\1\n", text, flags=re.MULTILINE)
 
 
 def _table(document: MutableMapping[str, Any], keys: tuple[str, ...]) -> MutableMapping[str, Any]:

@@ -279,10 +279,29 @@ def test_ignore_writes_into_the_project_file_that_has_the_policy(run, here):
     assert 'name = "x"  # name' in (here / "pyproject.toml").read_text()
 
 
+def test_an_ignore_stands_apart_from_the_table_behind_it(run, here):
+    (here / "imgscan.toml").write_text("[severity]\nbuild-tool = 'low'\n")
+    (here / "pyproject.toml").write_text("[tool.imgscan]\nfail-on = 'low'\n[tool.other]\na = 1\n")
+    for name in ("imgscan.toml", "pyproject.toml"):
+        assert run("ignore", "f" * 24, "--reason", "why", "--until", "2999-12-31", "--config", name).code == 0
+        assert run("ignore", "f" * 24, "--reason", "other", "--config", name).code == 0
+        lines = (here / name).read_text().splitlines()
+        assert all(lines[at - 1] == "" for at in range(1, len(lines)) if lines[at].startswith(("[[", "[tool.other")))
+
+
+def test_an_ignore_leaves_the_ends_of_lines_as_they_are(run, here):
+    (here / "imgscan.toml").write_bytes(b'# a\r\nfail-on = "low"  # b\r\n')
+    assert run("ignore", "f" * 24, "--reason", "why").code == 0
+    written = (here / "imgscan.toml").read_bytes()
+    assert written.startswith(b'# a\r\nfail-on = "low"  # b\r\n')
+    assert written.count(b"\n") == written.count(b"\r\n") > 4
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
         (("abc", "--reason", "x"), "'abc' is no fingerprint"),
+        (("f" * 24, "--reason", "x", "--config", "/dev/null"), "/dev/null keeps nothing"),
         (("f" * 24,), "missing option '--reason'"),
         (("f" * 24, "--reason", " "), "--reason is empty"),
         (("f" * 24, "--reason", "x", "--until", "soon"), "--until cannot be 'soon'"),
@@ -492,6 +511,23 @@ def test_a_baseline_can_be_audited_by_answers_and_by_marks(run, here, monkeypatc
     assert run("baseline", "--mark", f"{entries[2]['fingerprint']}=maybe").code == 2
     run("baseline", "app.tar")
     assert json.loads((here / ".imgscan-baseline.json").read_text())["entries"] == after
+
+
+def test_an_audit_that_is_interrupted_keeps_what_was_answered(run, here, monkeypatch):
+    run("baseline", "app.tar")
+
+    class Hands:
+        answers = ["y\n", "known\n", "n\n"]  # noqa: RUF012
+
+        def readline(self):
+            if not self.answers:
+                raise KeyboardInterrupt
+            return self.answers.pop(0)
+
+    monkeypatch.setattr("sys.stdin", Hands())
+    assert "1 true positive, 0 false positive" in run("baseline", "--audit").out
+    entries = json.loads((here / ".imgscan-baseline.json").read_text())["entries"]
+    assert [entry["note"] for entry in entries if entry["audit"] == "true-positive"] == ["known"]
 
 
 def test_what_detect_secrets_accepted_is_taken_over_and_nothing_else(run, report, here):

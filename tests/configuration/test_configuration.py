@@ -134,6 +134,28 @@ def test_the_file_of_imgscan_alone_wins_over_the_project_beside_it(tmp_path):
     assert configured(tmp_path, 'fail-on = "low"\n').value("fail-on") == "low"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[tool]\nimgscan.fail-on = 'low'\n",
+        "tool.imgscan = { fail-on = 'low' }\n",
+        "tool = { imgscan = { fail-on = 'low' } }\n",
+        "[tool.'imgscan']\nfail-on = 'low'\n",
+    ],
+)
+def test_the_table_of_a_project_file_is_found_however_it_is_written(tmp_path, text):
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert configure(tmp_path, {}).value("fail-on") == "low"
+
+
+def test_a_project_file_that_only_speaks_of_imgscan_has_no_policy(tmp_path):
+    (tmp_path / "imgscan.toml").write_text('fail-on = "low"\n')
+    (tmp_path / "inner").mkdir()
+    about = "'" * 3 + "\n[tool.imgscan]\n" + "'" * 3
+    (tmp_path / "inner" / "pyproject.toml").write_text(f"[project]\ndescription = {about}\n")
+    assert configure(tmp_path / "inner", {}).shown == "../imgscan.toml"
+
+
 def test_a_project_file_of_others_that_is_broken_is_none_of_our_business(tmp_path):
     (tmp_path / "pyproject.toml").write_text("[tool.other\n")
     assert configure(tmp_path, {}).path is None
@@ -146,10 +168,16 @@ def test_a_project_file_of_others_that_is_broken_is_none_of_our_business(tmp_pat
         ('fail_on = "low"\n', "imgscan.toml:1: there is no key 'fail_on'", "did you mean fail-on?"),
         (
             '\n[fail-on-family]\nbuild-tol = "low"\n',
-            "imgscan.toml:2: fail-on-family cannot be 'build-tol'",
-            "build-tool",
+            "imgscan.toml:3: fail-on-family cannot be 'build-tol'",
+            "did you mean build-tool?",
         ),
-        ('# x\nfail-on = "hihg"\n', "imgscan.toml:2: fail-on cannot be 'hihg'", "critical, high"),
+        (
+            '[severity]\n"build-tool/*" = "low"\n"file-secrt/keyword" = "low"\n',
+            "imgscan.toml:3: severity cannot be 'file-secrt/keyword'",
+            "did you mean file-secret?",
+        ),
+        ('[severity]\nbuild-tool = "low"\nhealthcheck = "lo"\n', "imgscan.toml:3: severity cannot be 'lo'", "low?"),
+        ('# x\nfail-on = "hihg"\n', "imgscan.toml:2: fail-on cannot be 'hihg'", "did you mean high? the values are"),
         ('max-size = "many"\n', "imgscan.toml:1: max-size cannot be 'many'", "300MB"),
         ("max-size = -1\n", "imgscan.toml:1: max-size cannot be -1", "300MB"),
         ("max-build-tools = 1.5\n", "max-build-tools cannot be 1.5", "whole number"),

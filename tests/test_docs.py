@@ -33,6 +33,8 @@ COMMANDS = {
     name: {text for param in command.params for text in (*param.opts, *param.secondary_opts) if text[0] == "-"}
     for name, command in commands()
 }
+OF_DOCKER = {"--build-arg", "--chown", "--network", "--read-only"}
+"""Of docker and of COPY, in the text of pages."""
 GENERAL = {"--help", "-h", "--version", "--install-completion", "--show-completion"}
 
 
@@ -97,6 +99,12 @@ def test_commands_and_their_options_exist(name):
             assert given <= COMMANDS[command] | GENERAL, f"{name}: imgscan {' '.join(words)}"
         else:
             assert command in groups, f"{name}: imgscan {' '.join(words)}"
+
+
+@pytest.mark.parametrize("name", PAGES, ids=str)
+def test_options_that_stand_alone_exist(name):
+    known = set().union(*COMMANDS.values(), GENERAL, OF_DOCKER)
+    assert set(re.findall(r"`(--[a-z][a-z-]*)", prose(name))) <= known
 
 
 @pytest.mark.parametrize("name", PAGES, ids=str)

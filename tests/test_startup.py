@@ -38,6 +38,7 @@ def loaded_by(code):
             for command in (
                 "inspect",
                 "history",
+                "audit",
                 "files",
                 "extract",
                 "compare",

@@ -34,7 +34,7 @@ def imgscan(*arguments, limits=None, **environment):
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
         preexec_fn=limits,
     )

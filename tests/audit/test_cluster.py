@@ -30,7 +30,7 @@ def imgscan(*arguments, **environment):
         env=os.environ | {"IMGSCAN_KEY": "k"} | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
@@ -87,11 +87,11 @@ def test_the_layers_of_a_worker_that_is_killed_run_again(alone, front, tmp_path)
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert begun.wait(60)
+        assert begun.wait(300)
         cluster.workers[0].kill()
         cluster.workers[0].wait(30)
         gone_on.set()
-        _, told = process.communicate(timeout=100)
+        _, told = process.communicate(timeout=300)
     assert process.returncode == 1, told
     assert without_times(dump(state)) == without_times(alone[1])
 

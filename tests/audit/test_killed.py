@@ -52,7 +52,7 @@ def test_no_finished_layer_is_fetched_again(after, front, auditor, matcher_cache
     )
     front.rule = kill_at
     # Its workers have the same standard error: this returns when all of them are gone.
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert process.returncode == -signal.SIGKILL
     front.rule = lambda asked, upstream: None
     done = finished_layers(auditor.state)
@@ -80,7 +80,7 @@ def test_ctrl_c_says_that_what_was_finished_is_kept_and_ends_all_processes(front
     )
     front.rule = interrupt
     # Its workers have the same standard error: this returns when all of them are gone.
-    out, told = process.communicate(timeout=60)
+    out, told = process.communicate(timeout=300)
     assert process.returncode == 130
     assert not out
     assert "the same command goes on" in told

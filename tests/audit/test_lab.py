@@ -56,7 +56,7 @@ def imgscan(*arguments, config):
         env=os.environ | {"DOCKER_CONFIG": str(config), "IMGSCAN_KEY": "k", "HOME": str(config)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 

@@ -65,15 +65,15 @@ class _Planning:
         self._unreachable = 0
 
     def plan(self) -> Planned:
-        with ThreadPoolExecutor(AT_ONCE, "imgscan-plan") as pool:
-            try:
-                repositories = sorted(set(self._repositories()))
-                listed = self._listed(pool, repositories)
-                heads = self._heads(pool, listed)
-                planned = Planned(self._discovered(pool, heads))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        pool = ThreadPoolExecutor(AT_ONCE, "imgscan-plan")
+        try:
+            repositories = sorted(set(self._repositories()))
+            listed = self._listed(pool, repositories)
+            heads = self._heads(pool, listed)
+            planned = Planned(self._discovered(pool, heads))
+        finally:
+            # After Ctrl-C nobody waits for what was asked.
+            pool.shutdown(wait=False, cancel_futures=True)
         put_tags(self._state, self._run, self._registry.registry, planned.tags)
         kinds = dict(self._state.each("SELECT digest, kind FROM targets"))
         planned.artifacts = sum(kinds.get(tag.target) == "artifact" for tag in planned.tags)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Protocol
 
 from imgscan.audit.answers import report_of
@@ -97,7 +98,7 @@ def audit(
 
     Raises ImgscanError where there can be no report; what could not be read of the registry is in the report.
     """
-    with State.open(options.state, options.key) as state, closing(_client(options, registry)) as client:
+    with State.open(options.state, options.key) as state, _client(options, registry) as client:
         return _Audit(options, state, client, watcher or _Nobody(), clock).run()
 
 
@@ -109,18 +110,27 @@ def plan_audit(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> AuditPlan:
     """What an audit would fetch. No layer is opened; the manifests are kept for the audit itself."""
-    with State.open(options.state, options.key) as state, closing(_client(options, registry)) as client:
+    with State.open(options.state, options.key) as state, _client(options, registry) as client:
         return _Audit(options, state, client, watcher or _Nobody(), clock).plan()
 
 
-class _Closable(Registry, Protocol):
-    def close(self) -> None: ...
-
-
-def _client(options: AuditOptions, registry: Registry | None) -> _Closable:
+@contextmanager
+def _client(options: AuditOptions, registry: Registry | None) -> Iterator[Registry]:
+    """The registry that was given, else a client of our own, whose pauses end with the audit."""
     if registry is not None:
-        return registry  # type: ignore[return-value]
-    return RegistryClient(options.selection.registry, options.access, before_request=Pace(options.rate).wait)
+        yield registry
+        return
+    ended = Event()
+
+    def pause(seconds: float) -> None:
+        ended.wait(seconds)
+
+    wait = Pace(options.rate, pause=pause).wait
+    with RegistryClient(options.selection.registry, options.access, before_request=wait, pause=pause) as client:
+        try:
+            yield client
+        finally:
+            ended.set()
 
 
 class _Audit:

@@ -203,3 +203,13 @@ def test_the_architecture_names_every_part():
     parts = {path.name for path in (ROOT / "imgscan").glob("*.py")} - {"__main__.py"}
     parts |= {f"{path.name}/" for path in (ROOT / "imgscan").iterdir() if (path / "__init__.py").exists()}
     assert {part for part in parts if part not in page} == set()
+
+
+def test_modules_exist():
+    folders = ("imgscan", "tests", "fixtures/lab", "scripts", "tools", "bench")
+    files = {str(path.relative_to(ROOT)) for folder in folders for path in (ROOT / folder).glob("**/*.py")}
+    for name in PAGES:
+        named = re.findall(r"`([\w/]+/\w+\.py)`", text_of(name))
+        named += re.findall(r"[( ]([a-z_]+/[\w/]+\.py)\b", prose(name))
+        unknown = [one for one in named if not any(f"/{file}".endswith(f"/{one}") for file in files)]
+        assert not unknown, f"{name} names {unknown}"

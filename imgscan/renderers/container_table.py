@@ -33,11 +33,15 @@ Lines = list[str]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A setting: what it is called, what it is, and the names under which findings point at it."""
+    """A setting: what it is called, what it is, and the names under which findings point at it.
+
+    `praised` where it is good as long as no finding says otherwise, and not merely unknown.
+    """
 
     label: str
     text: str
     settings: tuple[str, ...]
+    praised: bool = True
 
 
 def render(reports: Sequence[ContainerReport], options: RenderOptions) -> str:
@@ -103,7 +107,9 @@ def _tone(report: ContainerReport, row: Row) -> str:
     worst = max(found, default=Severity.NONE)
     if worst >= Severity.HIGH:
         return "bad"
-    return "warn" if worst >= Severity.LOW else "info" if worst is Severity.INFO else "good"
+    if worst >= Severity.LOW:
+        return "warn"
+    return "good" if worst is Severity.NONE and row.praised else "info"
 
 
 def _setting(finding: Finding) -> str:
@@ -125,9 +131,11 @@ def _rows(settings: ContainerSettings) -> Iterator[Row]:
         yield Row("ulimits", limits, ("ulimits",))
     yield Row("capabilities", _capabilities(settings), ("cap_drop", "cap_add", "privileged"))
     gains = {True: "cannot be gained", False: "can be gained", None: "unknown: the engine does not say"}
-    yield Row("new privileges", gains[settings.no_new_privileges], ("no_new_privileges",))
-    yield Row("system calls", f"seccomp: {settings.seccomp or 'none'}", ("seccomp", "unmasked_paths"))
-    yield Row("access control", _access_control(settings), ("apparmor", "selinux"))
+    known = settings.no_new_privileges is not None
+    yield Row("new privileges", gains[settings.no_new_privileges], ("no_new_privileges",), known)
+    # One finding tells what --privileged takes away.
+    yield Row("system calls", f"seccomp: {settings.seccomp or 'none'}", ("seccomp", "unmasked_paths", "privileged"))
+    yield Row("access control", _access_control(settings), ("apparmor", "selinux", "privileged"))
     yield Row("namespaces", _namespaces(settings), ("network_mode", "pid_mode", "ipc_mode", "uts_mode", "userns_mode"))
     if settings.devices:
         yield Row("devices", ", ".join(settings.devices), ("devices",))
@@ -137,7 +145,8 @@ def _rows(settings: ContainerSettings) -> Iterator[Row]:
         text = f"{source} at {mount.destination}, {mount.kind}, {rights}"
         yield Row("mount", text, ("mounts",))
     ports = ", ".join(_published(port) for port in settings.ports)
-    yield Row("ports", ports or "none published", ("ports",))
+    shared = "the host's own: it shares its network" if settings.network_mode == "host" else ""
+    yield Row("ports", ports or shared or "none published", ("ports", "network_mode") if shared else ("ports",))
     retries = f":{settings.restart_retries}" if settings.restart_retries else ""
     yield Row("restart", f"{settings.restart_policy or 'no'}{retries}", ("restart_policy",))
     yield Row("health check", " ".join(settings.healthcheck) or "none", ("healthcheck",))
@@ -226,11 +235,12 @@ def _changes(changes: Sequence[Change], page: Page) -> Lines:
     texts = []
     for change in shown:
         size = "" if change.size is None else f", {size_text(change.size)}"
-        program = ", executable" if change.executable else ""
+        program = f", {change.rights or 'executable'}" if change.executable else ""
         texts.append(f"{change.kind:<8}  {phrases.path_text(change.path)}{size}{program}")
     more = len(files) - len(shown)
     texts += [f"and {more:,} more"] if more > 0 else []
-    heading = f"{page.style.heading('CHANGED SINCE THE START')}  {page.style.dim(count_text(len(changes), 'path'))}"
+    what = count_text(len(changes), "path") + ("" if files else ", directories and links alone")
+    heading = f"{page.style.heading('CHANGED SINCE THE START')}  {page.style.dim(what)}"
     return [heading, *(f"  {line}" for text in texts for line in wrap(text, page.width - 2))]
 
 

@@ -165,6 +165,14 @@ class Change:
     def executable(self) -> bool:
         return self.mode is not None and bool(self.mode & 0o111)
 
+    @property
+    def rights(self) -> str:
+        """Whose rights the program gives to whoever starts it: `setuid`, `setgid`, both, or ""."""
+        if not self.executable or self.mode is None:
+            return ""
+        bits = (("setuid", 0o4000), ("setgid", 0o2000))
+        return " and ".join(name for name, bit in bits if self.mode & bit)
+
 
 @dataclass(frozen=True, slots=True)
 class ContainerState:

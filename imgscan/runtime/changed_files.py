@@ -28,26 +28,36 @@ _ACCOUNTS = re.compile(
 )
 
 
-def check_changes(changes: Sequence[Change], unchanged: Callable[[Change], bool]) -> list[Finding]:
-    """One finding for each kind of change. `unchanged` says of a modified program whether its bytes are the image's."""
-    return [found(note) for note in _notes(changes, unchanged)]
+_Asks = Callable[[Change], bool]
 
 
-def _notes(changes: Sequence[Change], unchanged: Callable[[Change], bool]) -> Iterator[Note]:
+def check_changes(changes: Sequence[Change], unchanged: _Asks, privileged: _Asks) -> list[Finding]:
+    """One finding for each kind of change.
+
+    Of a modified program `unchanged` says whether its bytes are the image's, and `privileged` whether the image gives
+    it the setuid or setgid bit that it has.
+    """
+    return [found(note) for note in _notes(changes, unchanged, privileged)]
+
+
+def _notes(changes: Sequence[Change], unchanged: _Asks, privileged: _Asks) -> Iterator[Note]:
     # What has a rule of its own is told by that, executable or not.
     programs = [
         change
         for change in changes
         if is_program(change) and not _WAYS_IN.fullmatch(change.path) and not _ACCOUNTS.fullmatch(change.path)
     ]
+    gained = [change for change in programs if change.rights and not privileged(change)]
+    yield from _note(rules.GAINED_RIGHTS, gained, "")
     modified = [change for change in programs if change.kind is ChangeKind.MODIFIED]
-    same = [change for change in modified if unchanged(change)]
-    other = [change for change in modified if change not in same]
+    other = [change for change in modified if not unchanged(change)]
+    same = [change for change in modified if change not in other and change not in gained]
     yield from _note(rules.CHANGED_PROGRAM, other, "")
     yield from _note(
         rules.CHANGED_PROGRAM, same, ": owner, mode or time only, the bytes are the image's", Severity.INFO
     )
-    yield from _note(rules.NEW_PROGRAM, [change for change in programs if change.kind is ChangeKind.ADDED], "")
+    added = [change for change in programs if change.kind is ChangeKind.ADDED and change not in gained]
+    yield from _note(rules.NEW_PROGRAM, added, "")
     written = [change for change in changes if change.kind is not ChangeKind.DELETED and change.sha256 is not None]
     yield from _note(rules.CHANGED_SYSTEM_FILE, [change for change in written if _WAYS_IN.fullmatch(change.path)], "")
     accounts = [change for change in written if _ACCOUNTS.fullmatch(change.path)]
@@ -57,8 +67,12 @@ def _notes(changes: Sequence[Change], unchanged: Callable[[Change], bool]) -> It
 def _note(rule: Rule, changes: Sequence[Change], more: str, severity: Severity | None = None) -> Iterator[Note]:
     if not changes:
         return
-    named = ", ".join(change.path for change in changes[:NAMED])
+    named = ", ".join(_named(change) for change in changes[:NAMED])
     rest = f" and {len(changes) - NAMED:,} more" if len(changes) > NAMED else ""
     yield Note(
         rule, f"{named}{rest}{more}", "changes", severity, name="; ".join(sorted({change.kind for change in changes}))
     )
+
+
+def _named(change: Change) -> str:
+    return f"{change.path} ({change.rights} of uid {change.uid or 0})" if change.rights else change.path

@@ -43,6 +43,9 @@ from imgscan.sources.engine_images import IMAGE_ID
 
 _Answer = TypeVar("_Answer")
 _MAX_EXECS = 100
+_START_TIP = "start it, or judge what docker inspect NAME > inspect.json says there: imgscan container ./inspect.json"
+_RIGHTS = 0o6000
+"""The bits setuid and setgid."""
 _NAME = re.compile(r"/?[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 """The grammar of moby's names package, and of ids."""
 
@@ -65,11 +68,14 @@ def inspect_container(
 
 @contextmanager
 def _engine(options: Options, environment: Mapping[str, str] | None) -> Iterator[ContainerEngine]:
-    engine = connect(os.environ if environment is None else environment, options.timeout, ContainerEngine)
     try:
-        yield engine
-    finally:
-        engine.close()
+        engine = connect(os.environ if environment is None else environment, options.timeout, ContainerEngine)
+        try:
+            yield engine
+        finally:
+            engine.close()
+    except SourceUnavailable as error:  # the way on that images have is none for containers
+        raise SourceUnavailable(error.message, tip=_START_TIP) from error
 
 
 def _inspect(engine: ContainerEngine, name: str, options: Options) -> ContainerReport:
@@ -98,8 +104,13 @@ def _inspect(engine: ContainerEngine, name: str, options: Options) -> ContainerR
         execs=_execs(engine, described),
         changes=written.changes,
     )
-    unchanged, more = _comparison(written, described, options)
-    findings = [*check(facts), *check_changes(written.changes, lambda change: change.path in unchanged)]
+    unchanged, privileged, more = _comparison(written, described, options)
+    findings = [
+        *check(facts),
+        *check_changes(
+            written.changes, lambda change: change.path in unchanged, lambda change: change.path in privileged
+        ),
+    ]
     found = secrets_of_settings(facts, key, options.rules, entropy=options.entropy)
     problems = [*engine.problems, *refused.problems, *written.problems, *more]
     # What a file has of the image's bytes was not written by the container: `imgscan inspect` judges it.
@@ -172,8 +183,8 @@ def _execs(engine: ContainerEngine, described: Described) -> tuple[ExecSession, 
     return tuple(ExecSession(process.text("user"), process.flag("privileged")) for process in running)
 
 
-def _comparison(written: Written, described: Described, options: Options) -> tuple[set[str], list[Problem]]:
-    """Which modified files have the bytes of the image's own, and are changed in owner, mode or time alone.
+def _comparison(written: Written, described: Described, options: Options) -> tuple[set[str], set[str], list[Problem]]:
+    """Modified files with the image's own bytes, changed in owner, mode or time alone; and those with its rights.
 
     Only where programs or files with secrets are modified is the image read, from the cache if it is there.
     """
@@ -184,7 +195,7 @@ def _comparison(written: Written, described: Described, options: Options) -> tup
         if change.kind == "modified" and (is_program(change) or change.path in secret)
     ]
     if not modified or written.scan is None:
-        return set(), []
+        return set(), set(), []
     looking = replace(options, policy=Policy(families=("file-secret",)), show_secrets=False)
     if options.show_secrets:
         looking = replace(looking, cache=CacheMode.OFF)
@@ -193,9 +204,10 @@ def _comparison(written: Written, described: Described, options: Options) -> tup
             before = evidences[0].overlay
     except ImgscanError as error:
         message = f"changed files were not compared with the image's: {error.message}"
-        return set(), [Problem("no-comparison", message)]
+        return set(), set(), [Problem("no-comparison", message)]
     after = Overlay([written.scan])
-    return {change.path for change in modified if _same_bytes(change, before, after)}, []
+    unchanged = {change.path for change in modified if _same_bytes(change, before, after)}
+    return unchanged, {change.path for change in modified if _same_rights(change, before)}, []
 
 
 def _same_bytes(change: Change, before: Overlay, after: Overlay) -> bool:
@@ -203,3 +215,10 @@ def _same_bytes(change: Change, before: Overlay, after: Overlay) -> bool:
     if old is None or new is None:
         return False
     return (old.member.size, old.member.checksum) == (new.member.size, new.member.checksum)
+
+
+def _same_rights(change: Change, before: Overlay) -> bool:
+    """Whether the image gives the program to the same owner, with each setuid and setgid bit that it has now."""
+    old = before.resolve(change.path)
+    gained = (change.mode or 0) & _RIGHTS
+    return old is not None and old.member.uid == change.uid and old.member.mode & gained == gained

@@ -233,6 +233,12 @@ NEW_PROGRAM = _rule(
     "An executable file was written since the start: fetched by an entry point, or by an intruder.",
     "Build it into the image and run the container with --read-only; a place it must write to can be noexec (--tmpfs).",
 )  # fmt: skip
+GAINED_RIGHTS = _rule(
+    "gained-rights", "4.8", Severity.HIGH, "Program that runs with its owner's rights since the start",
+    "A setuid or setgid bit was set on a program while the container ran: a way back to root that outlives what broke "
+    "in. No service does that to itself.",
+    "Find out who did it; start the container again from its image, with --read-only and no-new-privileges.",
+)  # fmt: skip
 CHANGED_SYSTEM_FILE = _rule(
     "changed-system-file", "", Severity.HIGH, "Accounts or start-up files changed since the start",
     "Accounts, sudo rules, SSH keys, cron entries, preloaded libraries and shell profiles decide who gets in and what "
@@ -246,5 +252,6 @@ RULES: tuple[Rule, ...] = (
     UNMASKED_PATHS, WRITABLE_ROOT, MEMORY, CPU, PIDS, ULIMITS, DEVICES, PORT_ON_ALL_ADDRESSES, PRIVILEGED_PORT,
     UNEXPECTED_PORT, DEFAULT_BRIDGE, RESTART_POLICY, HEALTH_CHECK, UNHEALTHY, CGROUP_PARENT, OUTDATED_IMAGE, SSH_SERVER,
     PRIVILEGED_EXEC, ROOT_EXEC,
-    ENV_SECRET, COMMAND_SECRET, WRITTEN_SECRET, CHANGED_PROGRAM, NEW_PROGRAM, CHANGED_SYSTEM_FILE,
+    ENV_SECRET, COMMAND_SECRET, WRITTEN_SECRET, CHANGED_PROGRAM, NEW_PROGRAM, GAINED_RIGHTS,
+    CHANGED_SYSTEM_FILE,
 )  # fmt: skip

@@ -181,6 +181,16 @@ def test_what_it_wrote_since_it_started_is_read(app, containers, container):
     assert not any(path.startswith("scratch/") for path in changes)
 
 
+def test_a_program_that_is_made_setuid_is_told_though_its_bytes_are_the_images(app, containers, container):
+    ran = containers.run(app)
+    said(ran, "started")
+    shell(ran, "chmod u+s /srv/tool.sh && cp /srv/tool.sh /srv/copy.sh && chmod 4755 /srv/copy.sh")
+    _, (report,), _ = container(ran.name)
+    (gained,) = [finding for finding in report["findings"] if finding["rule"] == "container/gained-rights"]
+    assert gained["severity"] == "high"
+    assert gained["message"] == "srv/copy.sh (setuid of uid 0), srv/tool.sh (setuid of uid 0)"
+
+
 def test_a_secret_of_the_image_is_not_the_containers_for_a_chmod(engine, rootfs, containers, container):
     files = {**FILES, "rootfs.tar": rootfs, "srv/.env": f"DATABASE_PASSWORD={PASSWORD}\n"}
     ran = containers.run(engine.build("container-chmod", DOCKERFILE, files))

@@ -68,6 +68,17 @@ def test_the_page_shows_the_marks_and_the_verdict_of_the_labs_container():
         assert line in PAGE
 
 
+def test_what_nobody_knows_or_privileged_takes_away_has_no_mark_of_praise():
+    unknown = container_table.render([judged(hardened(SecurityOpt=None), info=None)], OPTIONS)
+    assert "· new privileges    unknown: the engine does not say" in unknown
+    document = plain(Privileged=True, NetworkMode="host", SecurityOpt=["seccomp=unconfined"])
+    document["NetworkSettings"], document["HostConfig"]["PortBindings"] = {"Ports": {}}, {}
+    table = container_table.render([judged(document)], OPTIONS)
+    for row in ("system calls", "access control", "ports"):
+        assert re.search(f"^✗ {row} ", table, re.MULTILINE)
+    assert "the host's own: it shares its network" in table
+
+
 @pytest.mark.parametrize("width", [40, 72, 160])
 def test_no_line_is_wider_than_asked_for(width):
     text = container_table.render([full(), judged(plain(Privileged=True))], replace(OPTIONS, width=width))

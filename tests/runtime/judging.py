@@ -33,7 +33,8 @@ def facts_of(document: Any, *, image: Any = IMAGE, info: Any = INFO, **known: An
 
 def judged(document: Any, *, options: Options | None = None, **known: Any) -> ContainerReport:
     facts = facts_of(document, **known)
-    findings = [*check(facts), *check_changes(facts.changes, lambda change: change.path.startswith("same"))]
+    same = [change for change in facts.changes if change.path.startswith("same")]
+    findings = [*check(facts), *check_changes(facts.changes, same.__contains__, same.__contains__)]
     return judge_container(facts, Found(findings, (secrets_of_settings(facts, KEY),), key=KEY), options or Options())
 
 

@@ -219,6 +219,26 @@ def test_changed_files_are_told_by_what_they_are():
     ]
 
 
+def test_a_setuid_bit_that_the_image_does_not_set_is_told_whoever_wrote_the_bytes():
+    def program(path, kind, mode):
+        return Change(path, kind, size=1, mode=mode, uid=0, sha256="0" * 64)
+
+    changes = (
+        program("bin/dash", ChangeKind.MODIFIED, 0o4755), program("same/su", ChangeKind.MODIFIED, 0o4755),
+        program("tmp/.x", ChangeKind.ADDED, 0o6755), program("tmp/notes", ChangeKind.ADDED, 0o4644),
+    )  # fmt: skip
+    found = [
+        (finding.rule.id.removeprefix("container/"), str(finding.severity), finding.message.split(": ")[0])
+        for finding in judged(hardened(), changes=changes).verdict.open
+        if finding.location.pointer == "changes"
+    ]
+    assert sorted(found) == [
+        ("changed-program", "high", "bin/dash (setuid of uid 0)"),
+        ("changed-program", "info", "same/su (setuid of uid 0)"),
+        ("gained-rights", "high", "bin/dash (setuid of uid 0), tmp/.x (setuid and setgid of uid 0)"),
+    ]
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_every_rule_says_which_item_of_the_benchmark_it_answers_to_or_that_there_is_none(rule):
     number = benchmark_number(rule)

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from imgscan.errors import SourceError
+from imgscan.errors import SourceError, SourceUnavailable
 from imgscan.runtime import inspect_container
 from tests.runtime.documents import hardened
 
@@ -88,3 +88,9 @@ def test_a_container_that_is_none_is_no_result(engine, odd):
 def test_an_engine_that_answers_nothing_is_no_result(engine):
     with pytest.raises(SourceError):
         inspect_container("hardened", environment=engine())
+
+
+def test_where_no_engine_is_there_is_another_way_on(tmp_path):
+    with pytest.raises(SourceUnavailable) as raised:
+        inspect_container("hardened", environment={"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
+    assert "imgscan container ./inspect.json" in raised.value.tip

@@ -51,16 +51,17 @@ def previous_run(state: State, run: int) -> tuple[int, str]:
 
 
 def report_of(
-    state: State, run: int, *, selection: Selection, plan: AuditPlan, fingerprint: str, policy: Policy
+    state: State, run: int, finished: str, *, selection: Selection, plan: AuditPlan, fingerprint: str, policy: Policy
 ) -> AuditReport:
-    """The answers of a run; `fingerprint` is the scan plan's."""
-    return _Answers(state, run, policy).report(selection, plan, fingerprint)
+    """The answers of a run that is `finished` now; `fingerprint` is the scan plan's."""
+    return _Answers(state, run, finished, policy).report(selection, plan, fingerprint)
 
 
 class _Answers:
-    def __init__(self, state: State, run: int, policy: Policy) -> None:
+    def __init__(self, state: State, run: int, finished: str, policy: Policy) -> None:
         self._state = state
         self._run = run
+        self._finished = finished
         self._policy = policy
         self._previous, self._previously = previous_run(state, run)
 
@@ -101,11 +102,11 @@ class _Answers:
         return bool(self._previous) and first_run > self._previous
 
     def _run_row(self) -> AuditRun:
-        started, finished, resumed, layers, size = self._state.one(
-            "SELECT started, coalesce(finished, ''), resumed, layers_fetched, bytes_fetched FROM runs WHERE id = ?",
+        started, resumed, layers, size = self._state.one(
+            "SELECT started, resumed, layers_fetched, bytes_fetched FROM runs WHERE id = ?",
             (self._run,),
         )
-        return AuditRun(self._run, started, finished, self._previously, resumed, layers, size)
+        return AuditRun(self._run, started, self._finished, self._previously, resumed, layers, size)
 
     # --- images
 

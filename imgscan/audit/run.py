@@ -164,15 +164,19 @@ class _Audit:
             self._state.do("DELETE FROM scans WHERE plan = ? AND state = ?", (self._fingerprint, LEFT_OUT))
         plan = plan_of(self._state, self._fingerprint, planned.artifacts)
         self._work(run)
-        self._state.do("UPDATE runs SET finished = ? WHERE id = ?", (self._now(), run))
-        return report_of(
+        finished = self._now()
+        report = report_of(
             self._state,
             run,
+            finished,
             selection=self._options.selection,
             plan=plan,
             fingerprint=self._fingerprint,
             policy=self._options.policy,
         )
+        # Last: a run that was killed before it could tell what is new will tell it when it goes on.
+        self._state.do("UPDATE runs SET finished = ? WHERE id = ?", (finished, run))
+        return report
 
     def _begin(self) -> int:
         """The run to work on: the last one if it is not finished and was asked for the same, else a new one."""

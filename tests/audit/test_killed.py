@@ -31,7 +31,9 @@ def test_killed_twenty_times_at_random_and_finished_it_is_the_undisturbed_state(
     facts = dump(Path(undisturbed))
     assert len(facts["data"]) == len(LAYERS)
     for state, kills in others:
-        assert dump(Path(state)) == facts, f"{state}, killed {kills} times"
+        found = dump(Path(state))
+        for name in facts:
+            assert found[name] == facts[name], f"{name} of {state}, killed {kills} times"
 
 
 @pytest.mark.parametrize("after", [1, 4])

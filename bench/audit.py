@@ -162,6 +162,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--scale", type=float, default=1.0, help="files of each layer, 1 for 3 GB in all")
     options.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    options.add_argument("--only-clusters", action="store_true", help="leave out the audits of all of it")
     options.add_argument(
         "--part", default="group0/*", help="repositories for the comparison of clusters; empty for none"
     )

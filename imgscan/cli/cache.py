@@ -25,6 +25,7 @@ MaxSize = Annotated[
 KINDS = {
     "scans": "scans of layers",
     "files": "files known again",
+    "blobs": "blobs known again",
     "configs": "configs",
     "patterns": "compiled patterns",
     "key": "key",

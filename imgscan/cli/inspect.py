@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from imgscan.cli import options
+
+if TYPE_CHECKING:
+    from imgscan.renderers import RenderOptions
+    from imgscan.report import Report
 
 Images = Annotated[
     list[str],
@@ -89,8 +94,21 @@ def inspect(
         if destination.path is None and destination.format in ("table", "markdown") and github.runs_there(os.environ):
             text = github.defused(text)
         deliver(destination, text, private=show_secrets)
+    plain = render_options(wishes, scanned.failures, to_terminal=False)
+    if not quiet and all(destination.path is not None for destination in destinations):
+        _conclude(scanned.reports, plain)
     if github.runs_there(os.environ):
-        github.tell(
-            scanned.reports, render_options(wishes, scanned.failures, to_terminal=False), os.environ, quiet=quiet
-        )
+        github.tell(scanned.reports, plain, os.environ, quiet=quiet)
     return scanned.code
+
+
+def _conclude(reports: Sequence[Report], told: RenderOptions) -> None:
+    """A line for each image where all documents go to files: an exit code 1 without a word explains nothing."""
+    from imgscan.cli.terminal import write_error  # noqa: PLC0415
+    from imgscan.renderers.ledger import verdict  # noqa: PLC0415
+    from imgscan.renderers.style import Page, Style  # noqa: PLC0415
+    from imgscan.renderers.text import one_line  # noqa: PLC0415
+
+    page = Page(told, 1000, Style(colour=False, unicode=False))
+    for report in reports:
+        write_error(f"{one_line(report.image.reference, 300)}: {' '.join(verdict(report, page))}\n")

@@ -82,7 +82,7 @@ def conclusion(judged: Verdict, code: ExitCode, page: Page) -> Lines:
     """What an exit code is and why, in a line or some."""
     options, style = page.options, page.style
     failing = Counter(finding.severity for finding in judged.open if options.fails(finding))
-    found = ", ".join(f"{failing[severity]} {severity}" for severity in reversed(Severity) if failing[severity])
+    found = ", ".join(f"{failing[severity]:,} {severity}" for severity in reversed(Severity) if failing[severity])
     below = count_text(len(judged.open) - failing.total(), "other finding", "other findings")
     if code is ExitCode.INCOMPLETE:
         why = "not everything could be read, so nothing can be called clean"

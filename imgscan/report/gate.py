@@ -133,7 +133,9 @@ def told_unused(unused: Iterable[Ignore]) -> tuple[Problem, ...]:
     return tuple(
         Problem(
             "ignore-unused",
-            f"{f'{ignore.place}: ' if ignore.place else ''}the ignore of {ignore.conditions} met no finding: remove it",
+            f"{f'{ignore.place}: ' if ignore.place else ''}the ignore of {ignore.conditions} met no finding: remove it"
+            # Without the key that an id was made with, every run draws others: that it met nothing says little.
+            + (", unless its id was made with another key (IMGSCAN_KEY, a baseline)" if ignore.secret else ""),
         )
         for ignore in unused
     )

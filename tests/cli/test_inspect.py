@@ -116,6 +116,17 @@ def test_several_documents_go_to_several_places(imgscan, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
 
 
+def test_where_all_documents_go_to_files_a_line_says_how_it_ended(imgscan, tmp_path):
+    arguments = ("inspect", "insecure", "clean", "-f", f"sarif={tmp_path / 'out'}")
+    run = imgscan(*arguments)
+    assert (run.code, run.out) == (1, "")
+    first, second = run.err.splitlines()
+    assert first.startswith("insecure-app:latest: FAIL  ")
+    assert "PASS  nothing at high or worse" in second
+    assert imgscan(*arguments, "--quiet").err == ""
+    assert imgscan(*arguments, "-f", "table").err == ""
+
+
 def test_output_is_for_the_document_without_a_file(imgscan, tmp_path):
     target = tmp_path / "out"
     assert imgscan("inspect", "clean", "-f", "json", "-o", str(target)).out == ""

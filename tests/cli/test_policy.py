@@ -235,6 +235,13 @@ def test_an_ignore_that_meets_nothing_is_told_by_a_run_that_looked_everywhere(re
         assert "ignore-unused" not in problems(report("app.tar", *narrower)[1])
 
 
+def test_an_ignore_of_a_secret_that_meets_nothing_may_lack_its_key(report, here):
+    (here / "imgscan.toml").write_text(f'[[ignore]]\nsecret-id = "{"0" * 24}"\nreason = "x"\n')
+    _, found = report("app.tar")
+    (problem,) = found["problems"]
+    assert "unless its id was made with another key" in problem["message"]
+
+
 def test_an_ignore_that_one_image_of_several_needs_is_not_told(run, here):
     docker_archive_hybrid(built(tools=()), here / "other.tar")
     (here / "imgscan.toml").write_text('[[ignore]]\nrule = "build-tool"\nreason = "x"\n')
@@ -592,6 +599,7 @@ def test_the_cache_can_be_looked_at_and_emptied(run, tmp_path, monkeypatch):
     run("inspect", "app.tar")
     found = json.loads(run("cache", "info", "-f", "json").out)["cache"]
     assert found["kinds"]["scans"]["files"] >= 2
+    assert found["kinds"]["other"]["files"] == 0
     assert found["bytes"] == sum(kind["bytes"] for kind in found["kinds"].values())
     assert run("cache", "prune", "--max-size", "lots").code == 2
     assert run("cache", "prune", "--max-size", "1 TB").code == 0

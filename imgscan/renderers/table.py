@@ -266,7 +266,7 @@ def _remediation(found: Sequence[Group], minor: Sequence[Group], ignored: Sequen
     if rules:
         told = f"and what ALSO tells: imgscan rules RULE explains each of {count_text(len(rules), 'more rule')}"
         lines += [page.style.dim(f"    {line}") for line in wrap(told, page.width - 4)]
-    lines += _dockerignore(ignored, page)
+    lines += _dockerignore(ignored, page) if lines else []
     return [page.style.heading("WHAT TO DO"), *lines] if lines else []
 
 

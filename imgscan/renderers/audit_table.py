@@ -152,7 +152,8 @@ def _secret(secret: AuditedSecret, report: AuditReport, page: Page) -> Lines:
     style, width = page.style, page.width
     name = f"{one_line(secret.name, 60)} = " if secret.name else ""
     new = " NEW" if secret.new else ""
-    head = f"{style.severity(secret.severity)}{new} {style.bold(one_line(name + secret.redacted, 100))} {one_line(secret.kind, 100)}"
+    value = style.bold(one_line(name + secret.redacted, 100))
+    head = f"{style.severity(secret.severity)}{new} {value} {one_line(secret.kind, 100)}"
     since = f", oldest image of {one_line(secret.oldest_image[:10], 10)}" if secret.oldest_image else ""
     where = (
         f"{secret.state} in {count_text(len(secret.images), 'image')} of {_repositories(len(secret.repositories))}: "

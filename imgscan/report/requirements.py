@@ -112,7 +112,18 @@ def _base(requirements: Requirements, facts: ImageFacts) -> Iterator[Judged]:
 
 
 def spellings(reference: str) -> tuple[str, ...]:
-    """The ways to write a reference that a glob may be meant for: Docker Hub's names have a long and a short form."""
+    """The ways to write a reference that a glob may be meant for.
+
+    Docker Hub's names have a long and a short form; a digest may stand behind the name and the tag; without a tag and
+    a digest it is `latest`.
+    """
+    named, at, _ = reference.partition("@")
+    tagged = at or ":" in reference.rpartition("/")[2]
+    forms = (reference, named if at else "", "" if tagged else f"{reference}:latest")
+    return tuple(dict.fromkeys(name for form in forms if form for name in _hub_spellings(form)))
+
+
+def _hub_spellings(reference: str) -> tuple[str, ...]:
     names = [reference]
     for prefix in ("docker.io/library/", "docker.io/", "index.docker.io/library/", "index.docker.io/"):
         if reference.startswith(prefix):

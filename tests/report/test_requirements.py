@@ -10,6 +10,7 @@ from imgscan.errors import Problem
 from imgscan.report import Finding, Location, LocationKind, Origin, Policy, Requirements, Rule, Severity
 from imgscan.report.requirements import ImageFacts, unmet
 
+DIGEST = "sha256:" + "0" * 64
 FACTS = ImageFacts(
     size=1000,
     dead_bytes=10,
@@ -53,6 +54,14 @@ def test_what_the_run_did_not_find_out_is_told_and_no_pass():
         ("acme/base:1", ("docker.io/acme/*",), (), []),
         ("registry.example.com/base:1", ("docker.io/*",), (), ["policy/base-image"]),
         ("debian:12", ("alpine:*",), (), ["policy/base-image"]),
+        (f"debian:12-slim@{DIGEST}", ("debian:*-slim",), (), []),
+        (f"debian:12-slim@{DIGEST}", ("docker.io/library/debian:12-slim",), (), []),
+        (f"debian:12-slim@{DIGEST}", ("debian:*@sha256:*",), (), []),
+        (f"registry.example.com:5000/base@{DIGEST}", ("registry.example.com:5000/base",), (), []),
+        (f"node@{DIGEST}", (), ("*:latest",), []),
+        ("node", (), ("*:latest",), ["policy/base-image"]),
+        ("registry.example.com:5000/base", (), ("*:latest",), ["policy/base-image"]),
+        ("node:20", (), ("*:latest",), []),
         ("debian:12", (), ("debian:*",), ["policy/base-image"]),
         ("debian:12", ("debian:*",), ("*:12",), ["policy/base-image"]),
         ("debian:12", (), ("alpine:*",), []),

@@ -15,6 +15,7 @@ Problem                   a blind spot inside a result; travels in the report
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,15 +23,16 @@ from enum import StrEnum
 class ImgscanError(Exception):
     """No result was possible.
 
-    `message` has the fact, `tip` the next step (empty when there is none to give).
+    `message` has the fact, `tip` the next step: what whoever raises it knows, else what helps with most of its kind.
     """
 
     exit_code = 3
+    usual_tip = ""
 
     def __init__(self, message: str, *, tip: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.tip = tip
+        self.tip = tip or self.usual_tip
 
 
 class UsageError(ImgscanError):
@@ -42,13 +44,19 @@ class UsageError(ImgscanError):
 class SourceError(ImgscanError):
     """The image could not be got."""
 
+    usual_tip = "try again; --verbose tells more"
+
 
 class SourceUnavailable(SourceError):
     """No engine or registry answers where one was expected."""
 
+    usual_tip = "check that the engine or registry runs and can be reached, and try again"
+
 
 class ImageNotFound(SourceError):
     """The source answers and does not have the image."""
+
+    usual_tip = "check the name"
 
 
 class ContainerNotFound(SourceError):
@@ -58,6 +66,8 @@ class ContainerNotFound(SourceError):
 class AccessDenied(SourceError):
     """The source answers and refuses: credentials are missing or not enough."""
 
+    usual_tip = "docker login gives imgscan a login too"
+
 
 class PlatformNotFound(SourceError):
     """The image exists, but not for the wanted platform."""
@@ -65,6 +75,8 @@ class PlatformNotFound(SourceError):
 
 class InvalidImage(SourceError):
     """What was found is not an image, or nothing of it can be read."""
+
+    usual_tip = "it was saved in part, or is something else: save the image again, with docker save or skopeo copy"
 
 
 class Effect(StrEnum):
@@ -134,3 +146,15 @@ def count_of(problem: Problem) -> int:
     """How many of its kind a problem stands for: 1, or those that a log left out behind the first ones."""
     number = problem.message.removesuffix(_MORE).replace(",", "")
     return int(number) if problem.message.endswith(_MORE) and number.isascii() and number.isdigit() else 1
+
+
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that it wraps: requests and urllib3 keep the cause in their arguments."""
+    seen: set[int] = set()
+    todo: list[object] = [error]
+    while todo:
+        item = todo.pop(0)
+        if isinstance(item, BaseException) and id(item) not in seen:
+            seen.add(id(item))
+            yield item
+            todo += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]

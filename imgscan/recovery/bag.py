@@ -24,7 +24,7 @@ from imgscan.listing import described
 from imgscan.overlay import FileVersion
 from imgscan.pipeline import Options
 from imgscan.recovery.contents import Recovered
-from imgscan.renderers.escapes import escape
+from imgscan.renderers.escapes import cleaned
 
 SCHEMA = "imgscan-evidence/1"
 _PLAIN = re.compile(r"[A-Za-z0-9._+@=~-]{1,200}", re.ASCII)
@@ -150,14 +150,4 @@ def _entry(recovered: Recovered, version: FileVersion) -> Document:
 
 
 def _json(document: Document) -> bytes:
-    return (json.dumps(_clean(document), indent=2, ensure_ascii=True, allow_nan=False) + "\n").encode()
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return escape(value)
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    if isinstance(value, dict):
-        return {escape(key): _clean(item) for key, item in value.items()}
-    return value
+    return (json.dumps(cleaned(document), indent=2, ensure_ascii=True, allow_nan=False) + "\n").encode()

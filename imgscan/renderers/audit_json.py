@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from imgscan.renderers.escapes import escape
+from imgscan.renderers.escapes import json_line
 from imgscan.renderers.renderer import RenderOptions
 from imgscan.report.audit import (
     AuditedFinding,
@@ -29,11 +28,11 @@ Document = dict[str, Any]
 def lines(report: AuditReport, options: RenderOptions) -> Iterator[str]:
     """The document in pieces, each a line or some."""
     yield _opening(options)
-    yield f'    "selection": {_text(_selection(report.selection))},\n'
-    yield f'    "run": {_text(_run(report))},\n'
-    yield f'    "plan": {_text(asdict(report.plan))},\n'
-    yield f'    "summary": {_text(_summary(report))},\n'
-    yield f'    "verdict": {_text(_verdict(report, options))},\n'
+    yield f'    "selection": {json_line(_selection(report.selection))},\n'
+    yield f'    "run": {json_line(_run(report))},\n'
+    yield f'    "plan": {json_line(asdict(report.plan))},\n'
+    yield f'    "summary": {json_line(_summary(report))},\n'
+    yield f'    "verdict": {json_line(_verdict(report, options))},\n'
     yield from _rows("secrets", map(_secret, report.secrets))
     yield from _rows("layers", map(_layer, report.layers))
     yield from _rows("images", map(_image, report.images))
@@ -45,21 +44,21 @@ def lines(report: AuditReport, options: RenderOptions) -> Iterator[str]:
 def plan_lines(selection: Selection, plan: AuditPlan, options: RenderOptions) -> Iterator[str]:
     """What an audit would do."""
     yield _opening(options)
-    yield f'    "selection": {_text(_selection(selection))},\n'
-    yield f'    "plan": {_text(asdict(plan))}\n'
+    yield f'    "selection": {json_line(_selection(selection))},\n'
+    yield f'    "plan": {json_line(asdict(plan))}\n'
     yield "  }\n}\n"
 
 
 def _opening(options: RenderOptions) -> str:
     tool = {"name": "imgscan", "version": options.version}
-    return f'{{\n  "schema": "{SCHEMA}",\n  "tool": {_text(tool)},\n  "audit": {{\n'
+    return f'{{\n  "schema": "{SCHEMA}",\n  "tool": {json_line(tool)},\n  "audit": {{\n'
 
 
 def _rows(name: str, rows: Iterable[Document], *, last: bool = False) -> Iterator[str]:
     yield f'    "{name}": ['
     comma = ""
     for row in rows:
-        yield f"{comma}\n      {_text(row)}"
+        yield f"{comma}\n      {json_line(row)}"
         comma = ","
     yield ("\n    ]" if comma else "]") + ("\n" if last else ",\n")
 
@@ -217,19 +216,3 @@ def _unread(item: Unread) -> Document:
         "effect": str(item.effect),
         "message": item.message,
     }
-
-
-def _text(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False)
-    # Without a backslash there is neither one to double nor a surrogate.
-    return json.dumps(_clean(value), ensure_ascii=True, allow_nan=False) if "\\" in text else text
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return escape(value)
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    if isinstance(value, dict):
-        return {escape(key): _clean(item) for key, item in value.items()}
-    return value

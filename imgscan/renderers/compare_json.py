@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from imgscan.comparison import Changes, Compared, Comparison, Difference
-from imgscan.renderers.escapes import escape
+from imgscan.renderers.escapes import cleaned
 from imgscan.renderers.json import SCHEMA, finding_document
 from imgscan.renderers.renderer import RenderOptions
 from imgscan.report import Severity, Tool
@@ -26,7 +26,7 @@ def render(comparison: Comparison, options: RenderOptions) -> str:
             "difference": _difference(found, options) if found is not None else None,
         },
     }
-    return json.dumps(_clean(document), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    return json.dumps(cleaned(document), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 
 def _row(row: Compared, first: Compared) -> Document:
@@ -96,13 +96,3 @@ def _changes(changes: Changes) -> Document:
 
 def _tool(tool: Tool) -> Document:
     return {"name": tool.name, "class": str(tool.tool_class), "path": tool.path, "package": tool.package}
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return escape(value)
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _clean(item) for key, item in value.items()}
-    return value

@@ -5,7 +5,9 @@ docs/json.md tells scripts how to undo it.
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 # Whole runs of backslashes only (look-behind, possessive): a megabyte of them must not take quadratic time.
 _SURROGATES = re.compile(r"(?<!\\)(\\*+)(?:([\ud800-\udfff])|(?=x[89a-f][0-9a-f]|ud[89a-f][0-9a-f]{2}))")
@@ -41,3 +43,21 @@ def unescape(text: str) -> str:
         return "\\" * literal + chr(code + 0xDC00 if found[2][0] == "x" else code)
 
     return _ESCAPES.sub(meant, text)
+
+
+def cleaned(value: Any) -> Any:
+    """A document with every string escaped, keys as well."""
+    if isinstance(value, str):
+        return escape(value)
+    if isinstance(value, list):
+        return [cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {escape(key): cleaned(item) for key, item in value.items()}
+    return value
+
+
+def json_line(value: Any) -> str:
+    """A document as JSON on one line: ASCII, every string escaped."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False)
+    # Without a backslash there is neither one to double nor a surrogate.
+    return json.dumps(cleaned(value), ensure_ascii=True, allow_nan=False) if "\\" in text else text

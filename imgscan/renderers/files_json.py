@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from imgscan.evidence import MemberKind
 from imgscan.file_versions import KINDS, FileRow, Listing
 from imgscan.overlay import FateKind
-from imgscan.renderers.escapes import escape
+from imgscan.renderers.escapes import json_line
 from imgscan.renderers.renderer import RenderOptions
 
 SCHEMA = "imgscan/1"
@@ -18,7 +16,7 @@ SCHEMA = "imgscan/1"
 
 def lines(listings: Sequence[Listing], options: RenderOptions) -> Iterator[str]:
     """The document in pieces, each a line or some."""
-    yield f'{{\n  "schema": "{SCHEMA}",\n  "tool": {_text({"name": "imgscan", "version": options.version})},\n'
+    yield f'{{\n  "schema": "{SCHEMA}",\n  "tool": {json_line({"name": "imgscan", "version": options.version})},\n'
     yield '  "images": ['
     for number, listing in enumerate(listings):
         yield ",\n    {\n" if number else "\n    {\n"
@@ -50,8 +48,8 @@ def _image(listing: Listing) -> Iterator[str]:
         }
         for layer in image.layers
     ]
-    yield f'      "image": {_text(about)},\n'
-    yield '      "layers": [' + ",".join(f"\n        {_text(layer)}" for layer in layers) + "\n      ],\n"
+    yield f'      "image": {json_line(about)},\n'
+    yield '      "layers": [' + ",".join(f"\n        {json_line(layer)}" for layer in layers) + "\n      ],\n"
     counts: Counter[FateKind] = Counter()
     writer = _Writer(listing)
     yield '      "files": ['
@@ -62,12 +60,12 @@ def _image(listing: Listing) -> Iterator[str]:
         comma = ","
     yield "\n      ],\n"
     totals = {str(kind): counts[kind] for kind in FateKind} | {"dead_bytes": listing.dead_bytes}
-    yield f'      "totals": {_text(totals)},\n'
+    yield f'      "totals": {json_line(totals)},\n'
     problems = [
         {"code": p.code, "message": p.message, "effect": str(p.effect), "path": p.path, "layer": p.layer}
         for p in listing.problems
     ]
-    yield f'      "problems": {_text(problems)}\n'
+    yield f'      "problems": {json_line(problems)}\n'
 
 
 class _Writer:
@@ -84,20 +82,20 @@ class _Writer:
         owner = self._owners.get((row.uid, row.gid)) or self._owner(row.uid, row.gid)
         brought = self._by.get(row.layer) or self._brought(row.layer)
         fate = self._fates.get((row.fate, row.ended_by)) or self._fate(row.fate, row.ended_by)
-        link = _text(row.link) if row.link else "null"
+        link = json_line(row.link) if row.link else "null"
         digest = f'"sha256:{row.sha256.hex()}"' if row.sha256 else "null"
         content = "null"
         if row.kind is MemberKind.HARDLINK:
             content = f'{{"layer": {row.content[0]}, "member": {row.content[1]}}}'
         return (
-            f'{{"path": {_text(row.path)}, "kind": "{KINDS[row.kind]}", {brought}, "member": {row.member}, '
+            f'{{"path": {json_line(row.path)}, "kind": "{KINDS[row.kind]}", {brought}, "member": {row.member}, '
             f'"size": {row.size}, "mode": "{row.mode:04o}", {owner}, "mtime": {row.mtime}, "link": {link}, '
             f'"digest": {digest}, {fate}, "content": {content}}}'
         )
 
     def _owner(self, uid: int, gid: int) -> str:
         user, group = self._names.users.get(uid), self._names.groups.get(gid)
-        text = f'"uid": {uid}, "gid": {gid}, "user": {_text(user)}, "group": {_text(group)}'
+        text = f'"uid": {uid}, "gid": {gid}, "user": {json_line(user)}, "group": {json_line(group)}'
         if len(self._owners) < 4096:
             self._owners[uid, gid] = text
         return text
@@ -105,7 +103,7 @@ class _Writer:
     def _brought(self, index: int) -> str:
         layer = self._layers[index]
         text = (
-            f'"layer": {index}, "history": {_text(layer.history)}, "instruction": {_text(layer.instruction)}, '
+            f'"layer": {index}, "history": {json_line(layer.history)}, "instruction": {json_line(layer.instruction)}, '
             f'"origin": "{layer.origin}"'
         )
         self._by[index] = text
@@ -113,22 +111,6 @@ class _Writer:
 
     def _fate(self, fate: FateKind, by: int | None) -> str:
         instruction = self._layers[by].instruction if by is not None else None
-        text = f'"fate": {{"state": "{fate}", "layer": {_text(by)}, "instruction": {_text(instruction)}}}'
+        text = f'"fate": {{"state": "{fate}", "layer": {json_line(by)}, "instruction": {json_line(instruction)}}}'
         self._fates[fate, by] = text
         return text
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str) and value.isascii() and "\\" not in value:
-        return json.dumps(value)
-    return json.dumps(_clean(value), allow_nan=False)
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return escape(value)
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _clean(item) for key, item in value.items()}
-    return value

@@ -7,14 +7,13 @@ UTF-8 (lone surrogates in Python, which many JSON parsers refuse) are written as
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from imgscan.errors import Problem
 from imgscan.evidence import Skip
 from imgscan.renderers import phrases
-from imgscan.renderers.escapes import escape
+from imgscan.renderers.escapes import json_line
 from imgscan.renderers.renderer import Failure, RenderOptions
 from imgscan.report import CoverageLedger, Finding, Origin, Report, SecretSighting, Suppressed, Tool, Verdict
 from imgscan.report.dockerfile import DockerfileRow
@@ -44,11 +43,11 @@ _ROWS = 4
 def written(value: Any, depth: int = 0) -> str:
     """A document, or a part of one that stands at `depth`, as text."""
     if isinstance(value, dict) and value and depth < _ROWS:
-        parts = [f"{_line(key)}: {written(item, depth + 1)}" for key, item in value.items()]
+        parts = [f"{json_line(key)}: {written(item, depth + 1)}" for key, item in value.items()]
         return _block("{", parts, "}")
     if isinstance(value, list | Iterator) and depth <= _ROWS:
         return _block("[", [written(item, depth + 1) for item in value], "]")
-    return _line(value)
+    return json_line(value)
 
 
 def _block(opening: str, parts: Sequence[str], closing: str) -> str:
@@ -56,23 +55,6 @@ def _block(opening: str, parts: Sequence[str], closing: str) -> str:
         return opening + closing
     lines = ",\n".join(parts).replace("\n", "\n  ")  # line ends within strings are escaped
     return f"{opening}\n  {lines}\n{closing}"
-
-
-def _line(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False)
-    # Without a backslash there is neither one to double nor a surrogate.
-    return json.dumps(_clean(value), ensure_ascii=True, allow_nan=False) if "\\" in text else text
-
-
-def _clean(value: Any) -> Any:
-    """The document with every string escaped."""
-    if isinstance(value, str):
-        return escape(value)
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    if isinstance(value, dict):
-        return {escape(key): _clean(item) for key, item in value.items()}
-    return value
 
 
 def failure_document(failure: Failure) -> Document:

@@ -21,6 +21,7 @@ from imgscan.errors import (
     SourceError,
     SourceUnavailable,
     UsageError,
+    causes_of,
 )
 from imgscan.image.image import Platform
 from imgscan.sources.engine_answers import (
@@ -213,7 +214,7 @@ def _knock(endpoint: Endpoint) -> None:
 
 
 def _unreachable(endpoint: Endpoint, error: BaseException) -> SourceError:
-    causes = list(_causes(error))
+    causes = list(causes_of(error))
     at = f"{endpoint.name} at {plain(endpoint.host)}"
     if any(isinstance(cause, PermissionError) for cause in causes):
         return AccessDenied(
@@ -222,18 +223,6 @@ def _unreachable(endpoint: Endpoint, error: BaseException) -> SourceError:
     system = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
     why = system[0].lower() if system else plain(str(causes[-1]))
     return SourceUnavailable(f"cannot reach {at}: {why}", tip=START_TIP)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and all that it wraps: requests and urllib3 keep the cause in their arguments."""
-    seen: set[int] = set()
-    todo: list[object] = [error]
-    while todo:
-        item = todo.pop(0)
-        if isinstance(item, BaseException) and id(item) not in seen:
-            seen.add(id(item))
-            yield item
-            todo += [item.__cause__, item.__context__, *item.args]
 
 
 class EngineApi:
@@ -378,7 +367,7 @@ class EngineApi:
             urllib3.exceptions.HTTPError,
             OSError,
         ) as error:
-            causes = list(_causes(error))
+            causes = list(causes_of(error))
             if any(isinstance(cause, TimeoutError | urllib3.exceptions.ReadTimeoutError) for cause in causes):
                 what, tip = f"fell silent when asked to {task}", "wait longer: --timeout SECONDS"
             else:

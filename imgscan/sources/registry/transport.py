@@ -7,14 +7,14 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
-from imgscan.errors import SourceError, SourceUnavailable
+from imgscan.errors import SourceError, SourceUnavailable, causes_of
 from imgscan.sources.engine_answers import plain
 from imgscan.sources.registry.access import Access, authority_file, certificates_for
 from imgscan.sources.registry.failures import NotTrusted, TlsFailed, WrongBytes
@@ -259,18 +259,6 @@ def read_body(response: Answer, limit: int, what: str) -> bytes:
         if size > limit:
             raise WrongBytes(f"{what} has more than {limit:,} bytes, which is too big to be read")
     return b"".join(parts)
-
-
-def causes_of(error: BaseException) -> Iterator[BaseException]:
-    """An error and all that it wraps: requests and urllib3 keep the cause in their arguments."""
-    seen: set[int] = set()
-    todo: list[object] = [error]
-    while todo:
-        item = todo.pop(0)
-        if isinstance(item, BaseException) and id(item) not in seen:
-            seen.add(id(item))
-            yield item
-            todo += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
 
 
 def _where(url: str) -> str:

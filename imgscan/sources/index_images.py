@@ -116,7 +116,8 @@ class _Reader:
     def _nothing(self, index: Manifest | Index) -> InvalidImage:
         where = self._assembly.where
         if self._artifacts:
-            return InvalidImage(f"{where} holds {self._artifacts} artifacts that are no container images")
+            what = "an artifact that is no container image" if self._artifacts == 1 else "artifacts alone, and no image"
+            return InvalidImage(f"{where} holds {what}", tip="a signature, say, or a chart: name the image itself")
         if self._absent:
             digests = ", ".join(descriptor.digest for _, descriptor in self._absent[:3])
             return InvalidImage(

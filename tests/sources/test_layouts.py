@@ -204,7 +204,7 @@ def test_artifacts_are_no_images(tmp_path):
             if entry.data and as_data(entry)[:2] == b"\x1f\x8b":
                 members[name] = Entry('{"critical": {}}')
 
-    with pytest.raises(InvalidImage, match="1 artifacts that are no container images"):
+    with pytest.raises(InvalidImage, match="an artifact that is no container image"):
         opened(oci_layout(BUILT, tmp_path / "signature", edit=as_signature))
     path = oci_layout(BUILT, tmp_path / "layout")
     empty = b"{}"

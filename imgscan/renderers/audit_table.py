@@ -239,7 +239,7 @@ def _others(report: AuditReport, page: Page) -> Lines:
 
 
 def _unread(report: AuditReport, page: Page) -> Lines:
-    found = sorted(report.unread, key=lambda item: list(Effect).index(item.effect))
+    found = sorted((*report.unread, *_of_images(report)), key=lambda item: list(Effect).index(item.effect))
     if not found:
         return []
     rows: Lines = [page.style.heading("NOT READ")]
@@ -248,6 +248,15 @@ def _unread(report: AuditReport, page: Page) -> Lines:
         first, *more = wrap(_told(item), page.width - 2)
         rows += [f"{page.style.mark(tone)} {first}", *(f"  {line}" for line in more)]
     return [*rows, *_more(len(found) - UNREAD, "thing", page)]
+
+
+def _of_images(report: AuditReport) -> Iterator[Unread]:
+    """Why images were not wholly read, but for layers that did not come, which are told by themselves."""
+    for image in report.images:
+        for problem in image.problems:
+            if problem.effect is Effect.INCOMPLETE and problem.code != "missing-blob":
+                name = image.references[0] if image.references else image.digest
+                yield Unread("image", name, problem.code, problem.message, problem.effect)
 
 
 def _told(item: Unread) -> str:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imgscan.errors import Effect, Problem
 from imgscan.renderers import AUDIT_RENDERERS, RenderOptions, load_audit_renderer
 from imgscan.renderers.audit_json import plan_lines as plan_document
 from imgscan.renderers.audit_table import plan_lines
@@ -79,6 +80,16 @@ def test_the_table_tells_the_answers_first():
     assert f"{LAYER[:19]} (1 MB): 1 secret in 2 images of 1 repository: app" in rest
     assert "repository team/closed: the registry does not show it (access-denied)" in rest
     assert rest.rstrip().endswith("INCOMPLETE: not all that the registry has could be read; exit code 3")
+
+
+def test_why_an_image_is_incomplete_is_told_once():
+    report = audit_report()
+    cut = Problem("truncated-layer", "the tar ends early", Effect.INCOMPLETE, None, 1)
+    gone = Problem("missing-blob", "told with the layer", Effect.INCOMPLETE, None, 0)
+    images = (replace(report.images[0], complete=False, problems=(cut, gone)), report.images[1])
+    text = rendered("table", replace(report, images=images))
+    assert "image r.example.com/app:0: the tar ends early (truncated-layer)" in text
+    assert "told with the layer" not in text
 
 
 def test_nothing_is_new_without_an_earlier_run():

@@ -48,11 +48,15 @@ def run(request: Request, wishes: Wishes) -> ExitCode:
     if request.audit or request.marks:
         if request.images or request.imported or request.prune:
             raise UsageError("--audit and --mark go without an image", tip="write the baseline first, then audit it")
+        if request.audit and (request.marks or request.note is not None):
+            raise UsageError("--audit asks for verdicts and notes", tip="leave --mark and --note out, or --audit")
         return _audit(request, destination)
     if request.note is not None:
         raise UsageError("--note says nothing by itself", tip="name the entries: --mark FINGERPRINT=false-positive")
     if not request.images:
         raise UsageError("missing argument 'IMAGE'", tip="`imgscan baseline IMAGE` accepts what is in it")
+    if request.imported is not None and request.prune:
+        raise UsageError("--import adds entries and --prune removes some", tip="run the command twice, import first")
     theirs = _theirs(request.imported) if request.imported is not None else None
     check_writable(destination)
     old = _old(path)

@@ -103,6 +103,7 @@ def _plain(item: InForce) -> object:
 def as_table(configuration: Configuration, environment: Any) -> str:
     """A line for each setting, and what was said of findings below."""
     from imgscan.configuration.configuration import unknown_variables  # noqa: PLC0415
+    from imgscan.configuration.document import is_passed_over  # noqa: PLC0415
     from imgscan.renderers.text import one_line, size_text  # noqa: PLC0415
 
     rows = [("SETTING", "VALUE", "FROM")]
@@ -120,7 +121,9 @@ def as_table(configuration: Configuration, environment: Any) -> str:
             told = "" if value is None else str(value)
         rows.append((item.setting.key, one_line(told, 60) or "-", item.source))
     widths = [max(len(row[at]) for row in rows) for at in range(2)]
-    lines = [f"file: {configuration.shown or 'none found; every setting has its default'}", ""]
+    over = configuration.path is not None and is_passed_over(configuration.path)
+    beside = " ([tool.imgscan] of the pyproject.toml beside it is not read)" if over else ""
+    lines = [f"file: {configuration.shown or 'none found; every setting has its default'}{beside}", ""]
     lines += [f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}" for row in rows]
     if configuration.ignores:
         lines += ["", "IGNORES"]

@@ -64,6 +64,11 @@ def _candidates(directory: Path) -> Iterator[Path]:
             yield project
 
 
+def is_passed_over(path: Path) -> bool:
+    """Whether a pyproject.toml beside this file has the table too, which then says nothing."""
+    return path.name == NAME and any(other.name == PROJECT for other in _candidates(path.parent))
+
+
 def _has_table(text: str) -> bool:
     """Whether a pyproject.toml has the table, in whatever way it is written; a broken one, where it looks so."""
     if "imgscan" not in text:

@@ -15,6 +15,7 @@ from imgscan.renderers.grouping import Group, by_cause
 from imgscan.renderers.text import count_text, middle, one_line, printable
 from imgscan.report import (
     AddedBy,
+    Family,
     Finding,
     FindingFate,
     Location,
@@ -106,7 +107,9 @@ def blamed(finding: Finding, dockerfile: DockerfileRow | None) -> str:
 
 def news(report: Report, limit: int = 5) -> str:
     """What a baseline does not have: "1 new finding at Dockerfile:14"; empty where nothing was compared or is new."""
-    found, dockerfile = report.verdict.open, report.dockerfile
+    # What is demanded of every image was never accepted with an earlier one: it is not called new.
+    found = [finding for finding in report.verdict.open if finding.rule.family is not Family.POLICY]
+    dockerfile = report.dockerfile
     if report.verdict.baseline is None or not found:
         return ""
     told = count_text(len(found), "new finding")

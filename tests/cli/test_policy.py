@@ -147,6 +147,13 @@ def test_config_show_tells_each_value_and_where_it_was_said(run, here, monkeypat
     assert set(told) == set(BY_KEY)
 
 
+def test_config_show_tells_of_a_table_that_is_not_read(run, here):
+    (here / "imgscan.toml").write_text('fail-on = "low"\n')
+    assert "is not read" not in run("config", "show").out
+    (here / "pyproject.toml").write_text('[tool.imgscan]\nfail-on = "none"\n')
+    assert "pyproject.toml beside it is not read" in run("config", "show").out
+
+
 def test_config_show_has_no_key(here, monkeypatch):
     environment = {"IMGSCAN_KEY": "not to be shown"}
     assert "not to be shown" not in json.dumps(as_document(configure(here, environment), environment))
@@ -189,6 +196,14 @@ def test_what_the_policy_demands_fails_with_its_reason(report, here):
     }  # fmt: skip
     assert any("10 are allowed" in finding["message"] for finding in demanded)
     assert found["verdict"]["failed"]
+
+
+def test_what_the_policy_demands_is_not_called_new(run, here):
+    run("baseline", "app.tar")
+    done = run("inspect", "app.tar", "--baseline", ".imgscan-baseline.json", "--max-size", "10")
+    assert done.code == 1
+    assert "new finding" not in done.out
+    assert "on what the policy demands" in done.out
 
 
 def test_an_image_that_meets_all_that_is_demanded_passes(report, here):
@@ -567,6 +582,9 @@ def test_what_detect_secrets_accepted_is_taken_over_and_nothing_else(run, report
         (("app.tar", "--audit"), "go without an image"),
         (("app.tar", "--note", "x"), "--note says nothing by itself"),
         (("--audit",), "cannot read the baseline"),
+        (("--audit", "--note", "x"), "--audit asks for verdicts and notes"),
+        (("--audit", "--mark", "x=open"), "--audit asks for verdicts and notes"),
+        (("app.tar", "--prune", "--import", "x"), "--import adds entries and --prune removes some"),
     ],
 )
 def test_a_wrong_request_for_a_baseline_is_told(run, arguments, error):

@@ -120,6 +120,9 @@ class Bench:
         self.results.ratio("inspect, raw layer bytes / openssl sha256", "imgscan flat", "openssl flat", 2.5)
         plain, flat = self.results.runs["imgscan plain"], self.results.runs["imgscan flat"]
         self.results.check("peak memory of inspect", plain.peak if plain.usable else None, 300, unit="MB")
+        self.results.check(
+            "peak memory of inspect, all its processes", plain.together if plain.usable else None, 300, unit="MB"
+        )
         if plain.usable and flat.usable:
             inflated = self.results.corpus["inflated_bytes"]
             extra = plain.wall - flat.wall

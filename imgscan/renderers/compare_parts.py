@@ -34,14 +34,25 @@ class Part(NamedTuple):
 
 def cells(comparison: Comparison) -> list[tuple[str, ...]]:
     """The rows of the picture, as HEADERS; sizes against the first row."""
-    return [_row(row, comparison.rows[0]) for row in comparison.rows]
+    shared = _shared_directory([row.name for row in comparison.rows if row.container is None])
+    return [_row(row, comparison.rows[0], shared) for row in comparison.rows]
 
 
-def _row(row: Compared, first: Compared) -> tuple[str, ...]:
+def _shared_directory(names: Sequence[str]) -> str:
+    """The directory that all images are files of, with its slash: it tells none from the others. Else ""."""
+    directories = {name.partition(": ")[0].rpartition("/")[0] for name in names}
+    (directory, *others) = directories or {""}
+    is_path = directory.startswith(("/", "."))
+    return f"{directory}/" if is_path and not others else ""
+
+
+def _row(row: Compared, first: Compared, shared: str) -> tuple[str, ...]:
     summary = row.report.summary
     more, percent = row.size_difference(first)
     gone = f", {summary.secrets_deleted} deleted" if summary.secrets_deleted else ""
-    name = row.name if row.container is None else f"{row.name} (container of {row.container.image})"
+    name = row.name.removeprefix(shared)
+    if row.container is not None:
+        name = f"{row.name} (container of {row.container.image})"
     return (
         one_line(name, 200),
         size_text(row.report.image.size),

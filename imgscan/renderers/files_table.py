@@ -103,9 +103,10 @@ def _layers(listing: Listing, touched: set[int], page: Page) -> Iterator[str]:
 
 
 def _totals(listing: Listing, counts: Counter[FateKind], page: Page) -> Iterator[str]:
-    told = ", ".join(f"{counts[kind]:,} {kind}" for kind in FateKind if counts[kind]) or "none"
+    told = ", ".join(f"{counts[kind]:,} {kind}" for kind in FateKind if counts[kind])
     dead = f"; {size_text(listing.dead_bytes)} of the image are in contents that nothing leads to any more"
-    text = f"{count_text(counts.total(), 'version')}: {told}" + (dead if listing.dead_bytes else "")
+    found = f"{count_text(counts.total(), 'version')}: {told}" if told else "no file is or was like this"
+    text = found + (dead if listing.dead_bytes else "")
     yield from (page.style.dim(line) for line in wrap(text, page.width))
     if counts[FateKind.DELETED] or counts[FateKind.OVERWRITTEN]:
         told = "What was deleted or overwritten is still in its layer: imgscan extract IMAGE PATH --layer LAYER"

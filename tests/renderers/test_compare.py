@@ -12,7 +12,7 @@ from wcwidth import wcswidth
 
 from imgscan.comparison import Compared, Comparison, Inventory
 from imgscan.renderers import RenderOptions, compare_json, compare_markdown, compare_table
-from imgscan.renderers.compare_parts import difference_text
+from imgscan.renderers.compare_parts import cells, difference_text
 from imgscan.renderers.escapes import unescape
 from tests.renderers.reports import clean, insecure
 
@@ -88,3 +88,23 @@ def test_what_is_the_same_is_said_to_be():
 )
 def test_differences_are_percentages_where_that_says_something(more, percent, text):
     assert difference_text(more, percent) == text
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["/tmp/lab/a.tar", "/tmp/lab/b.tar"], ["a.tar", "b.tar"]),
+        (["./lab/a.tar: team/app:1 linux/amd64", "./lab/a.tar: team/app:2 linux/amd64"], None),
+        (["/tmp/lab/a.tar", "app:1"], ["/tmp/lab/a.tar", "app:1"]),
+        (
+            ["registry.example/team/a", "registry.example/team/b"],
+            ["registry.example/team/a", "registry.example/team/b"],
+        ),
+    ],
+)
+def test_the_directory_that_all_images_are_in_is_not_told_in_each_row(names, told):
+    comparison = Comparison.of([Compared(name, clean()) for name in names])
+    expected = told or [name.removeprefix("./lab/") for name in names]
+    assert [row[0] for row in cells(comparison)] == expected
+    document = json.loads(compare_json.render(comparison, RenderOptions("0")))
+    assert [row["name"] for row in document["comparison"]["rows"]] == names

@@ -136,3 +136,9 @@ def test_the_table_tells_who_brought_and_who_ended_a_version():
     assert "layer 1: `" in text
     assert "layer 2: `" in text
     assert "imgscan extract IMAGE PATH --layer LAYER" in text
+
+
+def test_that_nothing_fits_is_told():
+    text = "".join(files_table.lines([listing([])], OPTIONS))
+    assert "no file is or was like this" in text
+    assert "0 versions" not in text

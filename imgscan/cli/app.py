@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from errno import ENOSPC
 
 import typer
 
@@ -26,7 +27,7 @@ from imgscan.cli.ignore import ignore
 from imgscan.cli.inspect import inspect
 from imgscan.cli.options import Version
 from imgscan.cli.rules import rules
-from imgscan.cli.terminal import write_output
+from imgscan.cli.terminal import OutputError, write_output
 from imgscan.errors import ImgscanError
 
 # Plain tracebacks, and only where we print them: a pretty one shows local variables, and those may hold secrets.
@@ -75,9 +76,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
         from imgscan.cli.failure import tell  # noqa: PLC0415
 
         return tell(error, verbose="--verbose" in words)
-    except Exception as error:  # the outermost place: whatever happens, no traceback unless it is asked for
-        from imgscan.cli.failure import tell_unforeseen  # noqa: PLC0415
+    except OutputError as error:
+        from imgscan.cli.failure import tell_unwritten  # noqa: PLC0415
 
+        return tell_unwritten(str(error))
+    except Exception as error:  # the outermost place: whatever happens, no traceback unless it is asked for
+        from imgscan.cli.failure import tell_unforeseen, tell_unwritten  # noqa: PLC0415
+
+        if isinstance(error, OSError) and error.errno == ENOSPC:  # typer's own: help, completion
+            return tell_unwritten(str(error.strerror))
         return tell_unforeseen(error, verbose="--verbose" in words)
     if code == 130:  # typer has caught the Ctrl-C
         from imgscan.cli.failure import interrupted  # noqa: PLC0415

@@ -13,7 +13,7 @@ from imgscan import __version__
 from imgscan.cli.destination import Destination, check_writable, deliver
 from imgscan.cli.failure import tell_error
 from imgscan.cli.scanning import Wishes, pipeline_options, scan
-from imgscan.cli.terminal import write_error, write_output
+from imgscan.cli.terminal import as_typed, write_error, write_output
 from imgscan.configuration.baseline_file import NAME, read_baseline
 from imgscan.configuration.configuration import Configuration
 from imgscan.errors import UsageError
@@ -188,7 +188,7 @@ def _mark(entries: list[Entry], text: str, note: str | None) -> None:
         raise UsageError(f"the baseline has no entry {fingerprint!r}", tip="the file lists the fingerprints of all")
     for index in at:
         changed = replace(entries[index], audit=Audit(verdict))
-        entries[index] = replace(changed, note=" ".join(note.split())) if note is not None else changed
+        entries[index] = replace(changed, note=" ".join(as_typed(note).split())) if note is not None else changed
 
 
 _ANSWERS = {"y": Audit.TRUE_POSITIVE, "n": Audit.FALSE_POSITIVE}
@@ -214,7 +214,7 @@ def _asked(entries: list[Entry]) -> list[Entry]:
             write_output("\n")
             break
         if answer in _ANSWERS:
-            entries[at] = replace(entry, audit=_ANSWERS[answer], note=note.strip() or entry.note)
+            entries[at] = replace(entry, audit=_ANSWERS[answer], note=as_typed(note).strip() or entry.note)
     return entries
 
 

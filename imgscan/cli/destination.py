@@ -122,7 +122,8 @@ def deliver(destination: Destination, text: str, *, private: bool) -> None:
     except (OSError, RuntimeError, OutputError) as error:
         name = destination.path or "standard output"
         raise ImgscanError(
-            f"cannot write {name}: {_reason(error)}", tip="the scan itself was done; run it again with another --output"
+            f"cannot write {name}: {_reason(error)}",
+            tip="see whether the disk is full, or run it again with another --output",
         ) from error
 
 

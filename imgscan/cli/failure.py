@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 
-from imgscan.cli.terminal import write_error
+from imgscan.cli.terminal import silence_output, write_error
 from imgscan.errors import ImgscanError
 from imgscan.renderers.text import one_line
 from imgscan.report.exit_code import ExitCode
@@ -32,6 +32,13 @@ def tell_unforeseen(error: Exception, *, verbose: bool = False) -> ExitCode:
         f"unexpected {type(error).__name__}{place}",
         "this is a defect of imgscan: please report what --verbose prints, after a look for secrets in it",
     )
+    return ExitCode.INCOMPLETE
+
+
+def tell_unwritten(reason: str) -> ExitCode:
+    """Print that standard output is there and cannot be written."""
+    silence_output()
+    tell_error(f"cannot write standard output: {reason}", "see whether the disk is full, or write somewhere else")
     return ExitCode.INCOMPLETE
 
 

@@ -41,7 +41,7 @@ def ignore(
     from pathlib import Path  # noqa: PLC0415
 
     from imgscan.cli.destination import Destination, check_writable, deliver  # noqa: PLC0415
-    from imgscan.cli.terminal import write_output  # noqa: PLC0415
+    from imgscan.cli.terminal import as_typed, write_output  # noqa: PLC0415
     from imgscan.configuration import document as documents  # noqa: PLC0415
     from imgscan.configuration.configuration import configure  # noqa: PLC0415
     from imgscan.configuration.writing import with_ignore  # noqa: PLC0415
@@ -66,7 +66,7 @@ def ignore(
         ends = "\r\n" if b"\r\n" in path.read_bytes() else ends
     destination = Destination("toml", path)
     check_writable(destination)
-    written = with_ignore(text, keys, mark, " ".join(reason.split()), end)
+    written = with_ignore(text, keys, mark, " ".join(as_typed(reason).split()), end)
     deliver(destination, written.replace("\n", ends), private=False)
     until_told = f" until {end}" if end is not None else ""
     write_output(f"{documents.load(path, here).shown}: {mark} is ignored{until_told}\n")

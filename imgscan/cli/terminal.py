@@ -41,6 +41,11 @@ def write_error(text: str) -> None:
         _silence(sys.stderr)
 
 
+def as_typed(text: str) -> str:
+    """What somebody typed, as text that can be written to a file: in a locale that is not UTF-8 the bytes are."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _write(stream: TextIO, text: str) -> None:
     # A terminal of another encoding, or none, gets escapes and never a UnicodeEncodeError.
     encoding = stream.encoding or "ascii"

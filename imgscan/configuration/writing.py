@@ -31,7 +31,8 @@ def with_ignore(text: str, keys: tuple[str, ...], fingerprint: str, reason: str,
         # tomlkit's own edits have come out wrong before (dotted tables, arrays): what is written is read again.
         if _ignores(tomllib.loads(written), keys) != _expected(tomllib.loads(text), keys, entry):
             raise failed
-    except (TOMLKitError, tomllib.TOMLDecodeError, TypeError, AttributeError, KeyError) as error:
+        written.encode()
+    except (TOMLKitError, tomllib.TOMLDecodeError, TypeError, AttributeError, KeyError, UnicodeError) as error:
         raise failed from error
     return written
 

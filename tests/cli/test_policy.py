@@ -311,6 +311,18 @@ def test_an_ignore_stands_apart_from_the_table_behind_it(run, here):
         assert all(lines[at - 1] == "" for at in range(1, len(lines)) if lines[at].startswith(("[[", "[tool.other")))
 
 
+@pytest.mark.parametrize(("typed", "written"), [("\udcc3\udca9t\udcc3\udca9", "été"), ("\udcff", "\ufffd")])
+def test_reasons_and_notes_are_text_in_any_locale(run, here, typed, written):
+    (here / "imgscan.toml").write_text("# a\n")
+    assert run("ignore", "f" * 24, "--reason", typed).code == 0
+    assert tomllib.loads((here / "imgscan.toml").read_text(encoding="utf-8"))["ignore"][0]["reason"] == written
+    run("baseline", "app.tar")
+    path = here / ".imgscan-baseline.json"
+    mark = json.loads(path.read_text())["entries"][0]["fingerprint"]
+    assert run("baseline", "--mark", f"{mark}=false-positive", "--note", typed).code == 0
+    assert json.loads(path.read_text())["entries"][0]["note"] == written
+
+
 def test_an_ignore_leaves_the_ends_of_lines_as_they_are(run, here):
     (here / "imgscan.toml").write_bytes(b'# a\r\nfail-on = "low"  # b\r\n')
     assert run("ignore", "f" * 24, "--reason", "why").code == 0

@@ -51,6 +51,17 @@ def test_closed_streams_are_no_error(redirection):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")  # noqa: PTH110
+@pytest.mark.parametrize("arguments", ["--version", "--help", "inspect --help", "config show", "cache info", "rules"])
+def test_a_full_disk_is_told_whatever_the_command(arguments):
+    command = f"{sys.executable} -m imgscan {arguments} >/dev/full"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3
+    first, second = done.stderr.splitlines()
+    assert first == "error: cannot write standard output: No space left on device"
+    assert "disk is full" in second
+
+
 def test_help_to_a_reader_that_went_away_is_no_error():
     read, write = os.pipe()
     os.close(read)

@@ -8,7 +8,7 @@ from typing import Any
 
 from imgscan.comparison import Changes, Compared, Comparison, Difference
 from imgscan.renderers.escapes import cleaned
-from imgscan.renderers.json import SCHEMA, finding_document
+from imgscan.renderers.json import SCHEMA, finding_document, problem_document
 from imgscan.renderers.renderer import RenderOptions
 from imgscan.report import Severity, Tool
 
@@ -59,6 +59,7 @@ def _row(row: Compared, first: Compared) -> Document:
         "container": None if container is None else {"name": container.name, "id": container.id},
         "findings": {str(severity): counts[severity] for severity in list(Severity)[:0:-1]},
         "complete": report.complete and report.coverage.complete,
+        "problems": [problem_document(problem) for problem in report.problems],
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imgscan.comparison import Comparison
-from imgscan.renderers.compare_parts import HEADERS, cells, parts, shown, summary_text
+from imgscan.renderers.compare_parts import HEADERS, cells, parts, shown, summary_text, unread_texts
 from imgscan.renderers.markdown import code, words
 from imgscan.renderers.renderer import RenderOptions
 
@@ -16,6 +16,10 @@ def render(comparison: Comparison, options: RenderOptions) -> str:
     lines = ["| " + " | ".join(head.capitalize() for head in HEADERS) + " |", "|" + "---|" * len(HEADERS)]
     for name, *others in cells(comparison):
         lines.append("| " + " | ".join([_cell(code(name, 120)), *(_cell(words(text)) for text in others)]) + " |")
+    unread = unread_texts(comparison)
+    lines += (
+        ["", "**Incomplete**: not everything was read.", "", *(f"- {code(text)}" for text in unread)] if unread else []
+    )
     told = summary_text(comparison)
     lines += ["", told] if told else []
     for part in parts(comparison):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from imgscan.comparison import Changes, Compared, Comparison, Difference
+from imgscan.errors import Effect
 from imgscan.renderers import phrases
 from imgscan.renderers.answers import yes_or_no
 from imgscan.renderers.text import one_line, size_text
@@ -14,6 +15,8 @@ from imgscan.report import Finding, Severity
 HEADERS = ("IMAGE", "SIZE", "DIFFERENCE", "ROOT?", "SECRETS?", "BUILD TOOLS?", "HEALTH CHECK?", "RUNTIME CONSTRAINTS")
 PLACES = 6
 """Places of findings of one rule that are told."""
+PROBLEMS = 4
+"""Reasons why one image was not read completely that are told."""
 CAUSE_NAMES = {
     "in_use": "files in use",
     "tools": "build tools",
@@ -63,6 +66,21 @@ def _row(row: Compared, first: Compared, shared: str) -> tuple[str, ...]:
         yes_or_no(summary.healthcheck),
         one_line(row.constraints, 200),
     )
+
+
+def unread_texts(comparison: Comparison) -> list[str]:
+    """`app.tar: layer 2: the tar ends at byte 4096`: which rows rest on less than the whole image, and why."""
+    shared = _shared_directory([row.name for row in comparison.rows if row.container is None])
+    texts: dict[str, None] = {}  # an image may be in more than one row
+    for row in comparison.rows:
+        report = row.report
+        missing = [phrases.problem_text(problem) for problem in report.problems if problem.effect is Effect.INCOMPLETE]
+        if not missing and not (report.complete and report.coverage.complete):
+            missing = ["not all of it was read"]
+        more = [f"and {len(missing) - PROBLEMS} more"] if len(missing) > PROBLEMS + 1 else []
+        name = one_line(row.name.removeprefix(shared), 200)
+        texts |= dict.fromkeys(f"{name}: {text}" for text in [*(missing[:PROBLEMS] if more else missing), *more])
+    return list(texts)
 
 
 def difference_text(more: int, percent: float | None) -> str:

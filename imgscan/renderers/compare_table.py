@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from imgscan.comparison import Comparison
-from imgscan.renderers.compare_parts import HEADERS, Part, cells, parts, shown, summary_text
+from imgscan.renderers.compare_parts import HEADERS, Part, cells, parts, shown, summary_text, unread_texts
 from imgscan.renderers.renderer import MINIMUM_WIDTH, RenderOptions
 from imgscan.renderers.style import Page, Style
 from imgscan.renderers.text import width, wrap
@@ -22,6 +22,9 @@ def render(comparison: Comparison, options: RenderOptions) -> str:
     """The whole document."""
     page = Page(options, max(options.width, MINIMUM_WIDTH), Style(options.colour, options.unicode))
     lines = _picture(cells(comparison), page)
+    unread = [line for text in unread_texts(comparison) for line in wrap(text, page.width - 2)]
+    if unread:
+        lines += ["", page.style.heading("INCOMPLETE"), *(f"  {line}" for line in unread)]
     for part in parts(comparison):
         lines += ["", *_part(part, page)]
     told = summary_text(comparison)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from imgscan.comparison import Compared, Comparison, Inventory
 from imgscan.renderers import RenderOptions, compare_json, compare_markdown, compare_table
 from imgscan.renderers.compare_parts import cells, difference_text
 from imgscan.renderers.escapes import unescape
-from tests.renderers.reports import clean, insecure
+from tests.renderers.reports import clean, incomplete, insecure
 
 TEXT = st.text(st.characters(codec=None), max_size=60)
 
@@ -108,3 +109,16 @@ def test_the_directory_that_all_images_are_in_is_not_told_in_each_row(names, tol
     assert [row[0] for row in cells(comparison)] == expected
     document = json.loads(compare_json.render(comparison, RenderOptions("0")))
     assert [row["name"] for row in document["comparison"]["rows"]] == names
+
+
+def test_an_image_that_was_not_read_completely_does_not_look_like_one_that_was():
+    comparison = Comparison.of([Compared("/lab/a.tar", clean()), Compared("/lab/b.tar", incomplete())])
+    shown = compare_table.render(comparison, RenderOptions("0"))
+    assert re.search(r"^INCOMPLETE\n  b.tar: layer 2: tar ends at byte 4096$", shown, re.MULTILINE)
+    assert "encrypted" not in shown  # unreadable by nature
+    assert "- `b.tar: layer 2: tar ends at byte 4096`" in compare_markdown.render(comparison, RenderOptions("0"))
+    first, second = json.loads(compare_json.render(comparison, RenderOptions("0")))["comparison"]["rows"]
+    assert (first["complete"], first["problems"]) == (True, [])
+    assert (second["complete"], [problem["code"] for problem in second["problems"]]) == (
+        False, ["truncated-layer", "encrypted"],
+    )  # fmt: skip

@@ -13,9 +13,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from imgscan.errors import Effect
 from imgscan.evidence import MemberKind
 from imgscan.file_versions import FileRow, Listing, mode_text
 from imgscan.overlay import FateKind
+from imgscan.renderers import phrases
 from imgscan.renderers.text import one_line, printable
 
 # The letters of fls: of the name and of what it leads to, which for an entry of a tar are one.
@@ -48,6 +50,9 @@ def lines(listings: Sequence[Listing]) -> Iterator[str]:
             step = steps.get(layer.history) if layer.history is not None else None
             made = f"{step.created} {layer.instruction}" if step is not None else "no step of the history"
             yield _comment(f"layer {layer.index} {layer.diff_id}: {made}")
+        for problem in listing.problems:  # a timeline with gaps must not look like one without
+            if problem.effect is not Effect.NOTE:
+                yield _comment(f"{problem.effect}: {phrases.problem_text(problem)}")
         for row in listing.selected():
             yield _line(row)
 

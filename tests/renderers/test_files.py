@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imgscan.errors import Effect, Problem
 from imgscan.evidence import MemberKind
 from imgscan.file_versions import FileRow, Listing, Names, mode_text
 from imgscan.overlay import FateKind
@@ -142,3 +144,11 @@ def test_that_nothing_fits_is_told():
     text = "".join(files_table.lines([listing([])], OPTIONS))
     assert "no file is or was like this" in text
     assert "0 versions" not in text
+
+
+def test_a_body_file_says_what_was_not_read():
+    problems = (Problem("truncated-layer", "the tar ends", Effect.INCOMPLETE, layer=1), Problem("odd", "odd"))
+    broken = replace(listing([row()]), report=replace(REPORT, problems=problems))
+    told = list(bodyfile.lines([broken]))
+    assert "# incomplete: layer 1: the tar ends\n" in told[: LAYERS + 2]
+    assert not any("odd" in line for line in told)

@@ -11,7 +11,7 @@ from tests.analyzers.evidence import evidence_of
 from tests.image_builder import image, layer, symlink
 
 PLACES = [
-    ("apt-lists", "var/lib/apt/lists/deb.debian.org_debian_dists_bookworm_InRelease"),
+    ("apt-lists", "var/lib/apt/lists/mirror.example.test_debian_dists_bookworm_InRelease"),
     ("apt-cache", "var/cache/apt/archives/curl_8.5.0_amd64.deb"),
     ("apt-cache", "var/cache/apt/pkgcache.bin"),
     ("apk-cache", "var/cache/apk/APKINDEX.0123abcd.tar.gz"),

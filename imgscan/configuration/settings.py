@@ -175,7 +175,7 @@ def _choice(setting: Setting, raw: object) -> Value | _Wrong:
 
 def _nearest(raw: object, choices: tuple[str, ...], called: str) -> str:
     """What would be right: all there is, and first what was probably meant."""
-    near = difflib.get_close_matches(raw.strip().lower(), choices, 1, 0.5) if isinstance(raw, str) else []
+    near = difflib.get_close_matches(raw.strip().lower(), choices, 1, 0.6) if isinstance(raw, str) else []
     meant = f"did you mean {near[0]}? " if near else ""
     return f"{meant}the {called} are {', '.join(choices)}"
 

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from itertools import islice
 from typing import TypeVar
 
@@ -63,6 +64,8 @@ class _Planning:
         self._selection = selection
         self._step = step
         self._unreachable = 0
+        self._listing = False
+        """Whether names are the registry's own, not somebody's who counts on them."""
 
     def plan(self) -> Planned:
         pool = ThreadPoolExecutor(AT_ONCE, "imgscan-plan")
@@ -87,14 +90,22 @@ class _Planning:
             return [name for name in selection.named if wants_repository(selection, name)]
         if selection.repositories and not any(set(glob) & set("*?[") for glob in selection.repositories):
             return selection.repositories
+        self._listing = True
         found = []
         try:
             for name in self._registry.repositories():
                 found.append(name)
                 self._step("listing repositories", len(found), None)
         except NotOffered as error:
-            raise NotOffered(error.message, tip="name the repositories: --repos-from FILE") from error
-        return [name for name in found if wants_repository(selection, name)]
+            tip = "name the repositories: --repos-from FILE; or log in as somebody who may see the list"
+            raise NotOffered(error.message, tip=tip) from error
+        wanted = [name for name in found if wants_repository(selection, name)]
+        # A mistyped word must not look like a clean team; `team` beside `team/*` need not be there.
+        effect = Effect.NOTE if wanted else Effect.INCOMPLETE
+        for glob in selection.repositories:
+            if not any(fnmatchcase(name, glob) for name in wanted):
+                self._tell(Unread("repository", glob, "not-found", "no repository has such a name", effect))
+        return wanted
 
     def _listed(self, pool: ThreadPoolExecutor, repositories: list[str]) -> list[tuple[str, str]]:
         """(repository, tag) of all tags that are wanted."""
@@ -117,7 +128,7 @@ class _Planning:
     def _effect(self, error: SourceError) -> Effect:
         """A listed repository that its registry does not know is an empty one: its name outlives its tags."""
         emptied = isinstance(error, ImageNotFound) and "repository name not known" in error.message
-        return Effect.NOTE if emptied and self._selection.named is None else Effect.INCOMPLETE
+        return Effect.NOTE if emptied and self._listing else Effect.INCOMPLETE
 
     def _heads(self, pool: ThreadPoolExecutor, listed: list[tuple[str, str]]) -> list[Tag]:
         """Where each tag leads; those that vanished since they were listed are told."""

@@ -125,7 +125,7 @@ def _selection(request: AuditRequest) -> Selection:
 
 def _registry(text: str) -> str:
     """The registry's name; what people write around it is taken off where it can mean only one thing."""
-    name = re.sub(r"\A(?:registry:(?!\d)|https?://)", "", text).rstrip("/")
+    name = re.sub(r"\A(?:registry:(?!\d+/?\Z)|https?://)", "", text).rstrip("/")
     host, slash, rest = name.partition("/")
     if slash:
         raise UsageError(f"{text!r} is more than a registry", tip=f"write: imgscan audit {host} '{rest}' '{rest}/*'")
@@ -150,9 +150,9 @@ def parse_since(text: str | None) -> str | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter of years 1 and 9999
         raise UsageError(f"--since cannot be {text!r}", tip="write a date, as 2026-01-31") from None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return moment.isoformat().replace("+00:00", "Z")
 
 

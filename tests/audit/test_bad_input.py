@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +77,16 @@ def test_a_repository_that_its_registry_forgot_is_an_empty_one(front, auditor):
     front.rule = lambda asked, upstream: Answer(404, body=body.encode()) if "/team/env/" in asked.path else None
     assert auditor(front.address).complete
     assert not auditor(front.address, selection={"named": ("team/env", "team/clean")}).complete
+    assert not auditor(front.address, selection={"repositories": ("team/env",)}).complete
+
+
+def test_a_glob_that_fits_nothing_is_told_and_alone_it_is_no_clean_registry(filled, auditor):
+    report = auditor(filled.address, selection={"repositories": ("taem/*",)})
+    assert unread(report) == {("repository", "taem/*", "not-found", "incomplete")}
+    assert not report.complete
+    report = auditor(filled.address, selection={"repositories": ("team", "team/*")})
+    assert unread(report) == {("repository", "team", "not-found", "note")}
+    assert report.complete
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 405])
@@ -84,6 +95,7 @@ def test_a_registry_that_lists_nothing_has_a_tip_how_to_name_repositories(status
     with pytest.raises(SourceError) as raised:
         auditor(front.address)
     assert "--repos-from" in raised.value.tip
+    assert raised.value.message.count(front.address) == 1
     assert auditor(front.address, selection={"named": ("team/clean",)}).complete
 
 
@@ -315,12 +327,13 @@ def test_a_full_disk_is_told_and_what_was_finished_is_kept(filled, auditor, matc
     assert report.run.layers_fetched == len(LAYERS)
 
 
-@pytest.mark.parametrize("place", ["", "missing/state.sqlite"])
+@pytest.mark.parametrize("place", ["", "missing/state.sqlite", "/dev/null"])
 def test_a_state_that_cannot_be_kept_is_told_before_anything_is_asked(place, front, auditor, tmp_path):
     auditor.state = tmp_path / place
     with pytest.raises(UsageError, match="cannot be kept there"):
         auditor(front.address)
     assert not front.asked
+    assert not Path("/dev/null.lock").exists()
 
 
 def test_the_state_is_for_its_owner_alone(filled, auditor):
@@ -340,6 +353,8 @@ def test_the_state_is_for_its_owner_alone(filled, auditor):
         (["--newest", "0"], "--newest"),
         (["--workers", "0"], "--workers"),
         (["--since", "yesterday"], "--since"),
+        (["--since", "0001-01-01T00:00+14:00"], "--since"),
+        (["--since", "9999-12-31T23:59-14:00"], "--since"),
         (["--platform", "amd64"], "--platform"),
         (["--format", "junit"], "junit"),
         (["--repos-from", "/nonexistent"], "--repos-from"),
@@ -352,6 +367,14 @@ def test_a_wrong_option_is_told_before_anything_is_asked(arguments, word, capsys
     assert error.startswith("error: ")
     assert word in error
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize(
+    "written", ["127.0.0.1:1", "registry:127.0.0.1:1", "registry:127.0.0.1:1/", "http://127.0.0.1:1"]
+)
+def test_a_registry_may_be_written_as_inspect_wants_it(written, capsys, tmp_path):
+    assert main(["audit", written, "--state", str(tmp_path / "s")]) == 3
+    assert capsys.readouterr().err.startswith("error: 127.0.0.1:1 refuses the connection")
 
 
 def test_a_registry_with_a_path_is_told_how_to_write_it(capsys):

@@ -119,7 +119,7 @@ class RegistryClient:
             yield from self._pages("/v2/_catalog", "repositories", _CATALOG, what)
         except (AccessDenied, ImageNotFound) as error:
             raise NotOffered(
-                f"the registry {self.registry} does not list its repositories: {error.message}",
+                error.message,
                 tip="log in as somebody who may see the list, or name them: --repos-from FILE",
             ) from error
 

@@ -47,7 +47,8 @@ lint: $(STAMP) ## ruff (rules and format), mypy --strict, schemas of what CI sys
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows examples/github-workflow.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.circle-ci examples/circleci.yml
-	$(BIN)/check-jsonschema --builtin-schema vendor.azure-pipelines --data-transform azure-pipelines examples/azure-pipelines.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.azure-pipelines --data-transform azure-pipelines \
+		--regex-variant nonunicode examples/azure-pipelines.yml
 	sed '1,/^---$$/d' templates/imgscan.yml | $(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci \
 		--data-transform gitlab-ci --regex-variant nonunicode --force-filetype yaml examples/gitlab-ci.yml -
 

@@ -36,6 +36,15 @@ from imgscan.report.audit import (
     Unread,
 )
 
+_TAKE_OVER = (
+    "UPDATE images SET first_run = ?1 WHERE first_run IN (SELECT id FROM runs WHERE finished IS NULL AND id < ?1)"
+    " AND id IN (SELECT image FROM selection)",
+    "UPDATE secrets SET first_run = ?1 WHERE first_run IN (SELECT id FROM runs WHERE finished IS NULL AND id < ?1)"
+    " AND id IN (SELECT secret FROM findings JOIN image_findings ON finding = findings.id"
+    " WHERE image IN (SELECT image FROM selection))",
+    "UPDATE findings SET first_run = ?1 WHERE first_run IN (SELECT id FROM runs WHERE finished IS NULL AND id < ?1)"
+    " AND id IN (SELECT finding FROM image_findings WHERE image IN (SELECT image FROM selection))",
+)
 _ALIVE = ("present", "rewritten", "overwritten", "deleted")
 Row = dict[str, Any]
 
@@ -48,6 +57,12 @@ def previous_run(state: State, run: int) -> tuple[int, str]:
         (run,),
     )
     return (row[0], row[1]) if row is not None else (0, "")
+
+
+def take_over(state: State, run: int) -> None:
+    """Count what runs saw first that never ended, and so told nobody, as seen first by this one, which has told it."""
+    for statement in _TAKE_OVER:
+        state.do(statement, (run,))
 
 
 def report_of(
@@ -64,6 +79,7 @@ class _Answers:
         self._finished = finished
         self._policy = policy
         self._previous, self._previously = previous_run(state, run)
+        self._untold = {number for (number,) in state.each("SELECT id FROM runs WHERE finished IS NULL")}
 
     def report(self, selection: Selection, plan: AuditPlan, fingerprint: str) -> AuditReport:
         # There are a hundred links for each finding: the database gathers and counts them four times as fast.
@@ -99,7 +115,7 @@ class _Answers:
         )
 
     def _new(self, first_run: int) -> bool:
-        return bool(self._previous) and first_run > self._previous
+        return bool(self._previous) and (first_run > self._previous or first_run in self._untold)
 
     def _run_row(self) -> AuditRun:
         started, resumed, layers, size = self._state.one(

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event
 from typing import Protocol
 
-from imgscan.audit.answers import report_of
+from imgscan.audit.answers import report_of, take_over
 from imgscan.audit.discovery import Registry
 from imgscan.audit.judging import JudgeBench, JudgeOrders, secret_key
 from imgscan.audit.listing import LEFT_OUT, plan_of
@@ -175,7 +175,9 @@ class _Audit:
             policy=self._options.policy,
         )
         # Last: a run that was killed before it could tell what is new will tell it when it goes on.
-        self._state.do("UPDATE runs SET finished = ? WHERE id = ?", (finished, run))
+        with self._state.transaction():
+            take_over(self._state, run)
+            self._state.do("UPDATE runs SET finished = ? WHERE id = ?", (finished, run))
         return report
 
     def _begin(self) -> int:

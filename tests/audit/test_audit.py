@@ -150,6 +150,34 @@ def test_only_what_is_new_is_fetched_and_told_as_new(own_registry, auditor):
     assert not any(one.new for one in auditor(own_registry.address).images)
 
 
+class _Interrupts:
+    """A watcher that presses Ctrl-C when all images are judged, before anybody is told."""
+
+    def step(self, what, done, total):
+        if what == "judging images" and done == total:
+            raise KeyboardInterrupt
+
+    def fetched(self, progress):
+        pass
+
+
+def test_what_an_interrupted_run_saw_first_is_new_to_the_next_that_tells_it_once(own_registry, auditor):
+    push(own_registry.origin, "app", "1", image(CLEAN_BASE, cmd=["sh"]))
+    push(own_registry.origin, "other", "1", image(CLEAN_BASE, own("other"), cmd=["sh"]))
+    auditor(own_registry.address)
+    push(own_registry.origin, "app", "2", image(BASE, cmd=["sh"]))
+    with pytest.raises(KeyboardInterrupt):
+        audit(auditor.options(own_registry.address), watcher=_Interrupts())
+    assert not any(one.new for one in auditor(own_registry.address, selection={"repositories": ("other",)}).images)
+    report = auditor(own_registry.address)
+    assert report.run.layers_fetched == 0
+    assert [one.references[0].rpartition(":")[2] for one in report.images if one.new] == ["2"]
+    assert [secret.new for secret in report.secrets] == [True]
+    assert {item.new for item in report.findings if item.finding.secret} == {True}
+    report = auditor(own_registry.address)
+    assert not any(one.new for one in (*report.images, *report.secrets, *report.findings))
+
+
 def test_a_tag_that_moved_is_told_as_it_is_now(own_registry, auditor):
     push(own_registry.origin, "app", "latest", image(BASE, cmd=["sh"]))
     assert len(auditor(own_registry.address).secrets) == 1

@@ -25,7 +25,7 @@ from imgscan.analyzers import ANALYZERS
 from imgscan.analyzers.analyzer import Analyzer, Evidence
 from imgscan.base_image import KnownImage, base_problems, begins_with, find_base
 from imgscan.dockerfile_lines import with_dockerfile
-from imgscan.errors import Effect, ImageNotFound, Problem, SourceError, UsageError
+from imgscan.errors import Effect, ImageNotFound, ImgscanError, Problem, SourceError, UsageError
 from imgscan.evidence import Depth, LayerScan, RuleSource, ScanPlan
 from imgscan.image.blob import BlobRef, FileBlob, Readable, RegistryBlob
 from imgscan.image.dockerfile_parser import WrittenDockerfile
@@ -93,12 +93,16 @@ class Options:
         return baseline.key(self.key) if baseline is not None else self.key
 
 
-def inspect_image(reference: str, options: Options | None = None) -> list[Report]:
+def inspect_image(reference: str | os.PathLike[str], options: Options | None = None) -> list[Report]:
     """Everything known of an image: one report for each platform asked for, or each image of an archive.
 
+    A path is an archive's or a layout's, whatever it is called; a text is what the command line takes.
     Raises ImgscanError where no result is possible; what is missing of a result is a problem in it.
     """
     options = options or Options()
+    if isinstance(reference, os.PathLike):
+        path = Path(reference)
+        reference = f"{'oci' if path.is_dir() else 'archive'}:{path}"
     with open_evidence(reference, options) as (evidences, analyzers, revealed):
         reports = [judge(evidence, analyzers, options.policy, revealed, options.identity_key) for evidence in evidences]
     if options.dockerfile is None:
@@ -165,8 +169,13 @@ def _stated_bases(options: Options) -> tuple[KnownImage, ...]:
     """What the user names as base: its images of all the platforms asked for; their layers are not opened."""
     if options.base is None:
         return ()
-    with open_image(options.base, options) as opened:
-        return tuple(KnownImage.of(image) for image in opened.images)
+    try:
+        with open_image(options.base, options) as opened:
+            return tuple(KnownImage.of(image) for image in opened.images)
+    except ImgscanError as error:
+        error.message = f"the base image {options.base}: {error.message}"
+        error.args = (error.message,)
+        raise
 
 
 def with_base(

@@ -27,6 +27,20 @@ def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     assert "super_secret" not in out
 
 
+def test_a_path_is_an_image_whatever_it_is_called(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_archive(SCENARIOS[0], "classic", Path("docker:app"))
+    (report,) = imgscan.inspect(Path("docker:app"))
+    assert report.image.source == "archive"
+
+
+def test_a_base_image_that_cannot_be_got_is_told_as_such(tmp_path):
+    write_archive(SCENARIOS[0], "classic", tmp_path / "app.tar")
+    with pytest.raises(imgscan.SourceError, match=r"the base image archive:gone\.tar: ") as error:
+        imgscan.inspect(tmp_path / "app.tar", imgscan.Options(base="archive:gone.tar"))
+    assert error.value.tip
+
+
 @pytest.mark.parametrize("name", sorted(set(imgscan.__all__) - {"__version__", "Finding"}))
 def test_every_public_name_is_on_the_page(name):
     assert re.search(rf"\b{name}\b", PAGE), name

@@ -172,7 +172,12 @@ CIS_IMAGES: tuple[Row, ...] = (
     ("4.5", "content trust is enabled", "", "a setting of the client, not of the image"),
     ("4.6", "HEALTHCHECK", "healthcheck/missing healthcheck/disabled", ""),
     ("4.7", "update instructions not alone", "image-hygiene/update-alone", ""),
-    ("4.8", "setuid and setgid removed", "setuid-file/setuid setuid-file/setgid setuid-file/file-capability", ""),
+    (
+        "4.8",
+        "setuid and setgid removed",
+        "setuid-file/setuid setuid-file/setgid setuid-file/file-capability container/gained-rights",
+        "",
+    ),
     ("4.9", "COPY instead of ADD", "image-hygiene/add-instead-of-copy image-hygiene/add-url", ""),
     ("4.10", "no secrets in Dockerfiles", _SECRETS, "all that a Dockerfile can bring, and all else"),
     (

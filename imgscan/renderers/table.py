@@ -5,6 +5,7 @@ Nothing is told by colour alone, nothing from an image is printed unescaped, and
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ WIDE = 72
 """Columns from which findings are told in a table with columns; below, one under the other."""
 PLACES = 6
 """Places of a group that are listed; the JSON document has all."""
+ROWS = 100
+"""Rows of the table of findings, and lines of the minor ones: of 10,000 nobody reads more."""
 NAMES = 30
 MINOR_ADVICE = 5
 """Findings of low severity whose advice is told in full."""
@@ -55,13 +58,14 @@ def _image(report: Report, page: Page) -> Lines:
     tools = [group for group in found if group.about_tools]
     others = [group for group in found if not group.about_tools]
     minor = [group for group in others if _is_minor(group, page.options)]
+    small = set(map(id, minor))  # to compare groups with one another takes minutes where there are 10,000
     sections = [
         title(report.image, page),
         _summary(report, page),
-        _findings([group for group in others if group not in minor], page, report.dockerfile),
+        _findings([group for group in others if id(group) not in small], page, report.dockerfile),
         _tools(tools, page),
         _minor(minor, page, report.dockerfile),
-        _remediation([group for group in found if group not in minor], minor, report.dockerignore, page),
+        _remediation([group for group in found if id(group) not in small], minor, report.dockerignore, page),
         _recovery(report, page),
         _suppressed(report, page),
         coverage(report, page),
@@ -99,10 +103,22 @@ class Row:
 
 
 def _findings(found: Sequence[Group], page: Page, dockerfile: DockerfileRow | None) -> Lines:
-    rows = [_row(group, page, dockerfile) for group in found]
+    rows = [_row(group, page, dockerfile) for group in found[:ROWS]]
     if not rows:
         return []
-    return _columns(rows, page) if page.width >= WIDE else _stacked(rows, page)
+    return [*(_columns(rows, page) if page.width >= WIDE else _stacked(rows, page)), *_uncounted(found[ROWS:], page)]
+
+
+def _uncounted(left: Sequence[Group], page: Page) -> Lines:
+    """What the table has no room for, by rule: how many, how bad, and where all of it is."""
+    counts = Counter((finding.severity, finding.rule.id) for group in left for finding in group.findings)
+    if not counts:
+        return []
+    worst = sorted(counts.items(), key=lambda item: (-item[0][0].rank, -item[1], item[0][1]))
+    shown = ", ".join(f"{count:,} {severity} {rule}" for (severity, rule), count in worst[:PLACES])
+    rules = f" and {count_text(len(worst) - PLACES, 'more rule')}" if len(worst) > PLACES else ""
+    told = f"And {count_text(counts.total(), 'more finding')}: {shown}{rules}. --format json or html has them all."
+    return wrap(told, page.width)
 
 
 def _row(group: Group, page: Page, dockerfile: DockerfileRow | None) -> Row:
@@ -230,7 +246,7 @@ def _is_minor(group: Group, options: RenderOptions) -> bool:
 def _minor(found: Sequence[Group], page: Page, dockerfile: DockerfileRow | None) -> Lines:
     """What is good to know, a line or two each: twenty of these must not drown a secret."""
     lines: Lines = []
-    for group in found:
+    for group in found[:ROWS]:
         first, style = group.first, page.style
         messages = list(dict.fromkeys(finding.message for finding in group.findings))
         text = messages[0] if len(messages) == 1 else f"{first.rule.title}: {len(group.findings):,} places"
@@ -241,7 +257,7 @@ def _minor(found: Sequence[Group], page: Page, dockerfile: DockerfileRow | None)
         head = f"{style.severity(group.severity)}{padding}  "
         body = style.wrap(f"{told} {style.dim(f'({first.rule.id})')}", page.width - 6)
         lines += [f"{head}{body[0]}", *(f"      {line}" for line in body[1:])]
-    return [page.style.heading("ALSO"), *lines] if lines else []
+    return [page.style.heading("ALSO"), *lines, *_uncounted(found[ROWS:], page)] if lines else []
 
 
 def _remediation(found: Sequence[Group], minor: Sequence[Group], ignored: Sequence[IgnorePattern], page: Page) -> Lines:

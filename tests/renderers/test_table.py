@@ -13,7 +13,7 @@ from imgscan.renderers import Failure, RenderOptions
 from imgscan.renderers.table import render
 from imgscan.report import AddedBy, Family, FindingFate, Severity, ToolClass
 from imgscan.report.exit_code import Completeness
-from tests.renderers.reports import TOOLS, clean, hostile, incomplete, insecure, tool, tool_finding
+from tests.renderers.reports import TOOLS, clean, hostile, incomplete, insecure, sensitive, tool, tool_finding
 
 OPTIONS = RenderOptions("1.2.3")
 ANY = st.text(st.characters(exclude_categories=()))
@@ -199,6 +199,19 @@ def test_many_places_of_one_rule_are_counted_not_listed():
     assert "14 places" in shown
     assert "and 8 more places" in shown
     assert "key-9.pem" not in shown
+
+
+@pytest.mark.parametrize("width", [40, 100])
+@pytest.mark.parametrize("severity", [Severity.HIGH, Severity.LOW])
+def test_of_ten_thousand_findings_the_first_are_told_and_the_others_counted(width, severity):
+    found = tuple(
+        replace(finding, message=f"number {number}", severity=severity)
+        for number, finding in enumerate(replace(sensitive(at), secret=None) for at in range(10_000))
+    )
+    found = tuple(replace(one, rule=replace(one.rule, id=f"sensitive-file/r{at}")) for at, one in enumerate(found))
+    text = table(replace(insecure(), verdict=replace(insecure().verdict, open=found)), width=width)
+    assert "And 9,900 more findings" in flat(text)
+    assert len(text.splitlines()) < 1500
 
 
 def test_the_sample_has_tools_that_do_not_count():

@@ -90,7 +90,7 @@ class _Reader:
                 Choice(self._platform(item), item, present=True) for item in found if item.names[0] == name
             ]
             choices += [Choice(absent.platform, None, present=False) for n, absent in self._absent if n == name]
-            where = f"{assembly.where} {name}".strip()
+            where = assembly.where if name == assembly.where else f"{assembly.where} {name}".strip()
             try:
                 chosen = choose(choices, self._platforms, where, assembly.problems)
             except PlatformNotFound as error:

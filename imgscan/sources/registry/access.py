@@ -50,7 +50,10 @@ def certificates_for(registry: str, environment: Mapping[str, str]) -> Certifica
 
 def authority_file(environment: Mapping[str, str]) -> str | None:
     """The authorities that the user wants trusted instead of the usual ones."""
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
-        if path := environment.get(name):
-            return path
-    return None
+    return environment.get(authority_variable(environment)) or None
+
+
+def authority_variable(environment: Mapping[str, str]) -> str:
+    """The variable that names them: the first that is set, as the others do not count then."""
+    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+    return next((name for name in names if environment.get(name)), names[-1])

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from imgscan.errors import SourceError, SourceUnavailable, causes_of
 from imgscan.sources.engine_answers import plain
-from imgscan.sources.registry.access import Access, authority_file, certificates_for
+from imgscan.sources.registry.access import Access, authority_file, authority_variable, certificates_for
 from imgscan.sources.registry.failures import NotTrusted, TlsFailed, WrongBytes
 from imgscan.sources.registry.reference import address, host_of, is_loopback
 
@@ -189,9 +189,10 @@ class Transport:
         host = _where(url)
         for cause in causes:
             if isinstance(cause, ssl.SSLCertVerificationError):
+                variable = authority_variable(self._environment)
                 return NotTrusted(
                     f"the certificate of {host} is not trusted: {plain(cause.verify_message or str(cause))}",
-                    tip="trust its authority: SSL_CERT_FILE=FILE, /etc/docker/certs.d/HOST/ca.crt, or --insecure",
+                    tip=f"trust its authority: {variable}=FILE, /etc/docker/certs.d/HOST/ca.crt, or --insecure",
                 )
         for cause in causes:
             if isinstance(cause, ssl.SSLError):

@@ -191,9 +191,11 @@ def test_all_platforms_share_what_is_equal_in_them(registry, front):
 
 
 def test_a_platform_that_is_not_there_is_told_with_those_that_are(registry):
-    push(registry.origin, "source/many", "1", PLATFORMS)
-    with pytest.raises(PlatformNotFound, match="linux/arm64"):
-        inspect(f"registry:{registry.address}/source/many:1", platforms=PlatformRequest(Platform("linux", "s390x")))
+    for built, there in ((PLATFORMS, "linux/arm64"), (PLATFORMS[0], "linux/amd64")):
+        push(registry.origin, "source/many", "1", built)
+        with pytest.raises(PlatformNotFound, match=there) as raised:
+            inspect(f"registry:{registry.address}/source/many:1", platforms=PlatformRequest(Platform("linux", "s390x")))
+        assert raised.value.message.count("source/many") == 1
 
 
 def test_a_platform_whose_manifest_was_deleted_leaves_the_others(registry):

@@ -9,6 +9,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
+import certifi
 import pytest
 
 from imgscan.errors import AccessDenied, SourceError, SourceUnavailable
@@ -332,6 +333,15 @@ def test_a_certificate_of_an_unknown_authority_is_refused(tls_registry, clients)
 def test_an_authority_that_the_user_names_is_trusted(tls_registry, clients, name):
     client = clients(tls_registry.address, **{name: str(tls_registry.authority)})
     assert client.manifest("tls/app", "1").digest
+
+
+def test_the_tip_names_the_variable_that_counts(tls_registry, clients):
+    """Whoever has one set already and follows a tip to set another is not trusted any better."""
+    stated = {"REQUESTS_CA_BUNDLE": certifi.where(), "SSL_CERT_FILE": str(tls_registry.authority)}
+    for environment, name in ({}, "SSL_CERT_FILE"), (stated, "REQUESTS_CA_BUNDLE"):
+        with pytest.raises(TlsFailed) as caught:
+            clients(tls_registry.address, **environment).manifest("tls/app", "1")
+        assert f" {name}=FILE" in caught.value.tip
 
 
 def test_an_authority_in_dockers_certs_d_is_trusted_for_its_registry(tls_registry, clients, tmp_path):

@@ -51,6 +51,9 @@ class State:
         UsageError for a file that is none of ours, is of a newer imgscan, is another audit's at the moment, or was
         made under another key. StateError for a damaged one, which is moved aside first.
         """
+        if path.is_symlink():
+            # By whatever name: the lock and SQLite's companions stand beside the file itself.
+            path = Path(os.path.realpath(path))
         lock = _locked(path)
         try:
             with _told(path, mine=True):
@@ -186,10 +189,7 @@ def _locked(path: Path) -> int:
             raise OSError(errno.EINVAL, "it is no file")
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise UsageError(
-            f"the state {path} cannot be kept there: {error.strerror or error}",
-            tip="name a file in a directory that you may write to: --state FILE",
-        ) from error
+        raise _no_place(path, error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -201,12 +201,22 @@ def _locked(path: Path) -> int:
     return descriptor
 
 
+def _no_place(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"the state {path} cannot be kept there: {error.strerror or error}",
+        tip="name a file in a directory that you may write to: --state FILE",
+    )
+
+
 def _prepared(path: Path) -> sqlite3.Connection:
     """A connection to a state of this version's form, made or migrated where it was not."""
     if path.exists() and path.stat().st_size:
         _refuse_what_is_not_ours(path)
     # Nobody else may look at it: it tells where a company's secrets are.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise _no_place(path, error) from error
     connection = sqlite3.connect(path, isolation_level=None, timeout=30)
     try:
         connection.execute("PRAGMA journal_mode = WAL")

@@ -309,6 +309,17 @@ def test_a_second_audit_on_one_state_is_refused(auditor, filled):
     assert refused.stderr.startswith("error: another audit is working on the state")
 
 
+def test_a_state_has_one_lock_by_all_its_names(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "state")
+    with State.open(tmp_path / "link"), pytest.raises(UsageError, match="another audit"):
+        State.open(tmp_path / "state")
+    with State.open(tmp_path / "state"), pytest.raises(UsageError, match="another audit"):
+        State.open(tmp_path / "link")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(UsageError, match="cannot be kept there"):
+        State.open(tmp_path / "loop")
+
+
 def test_a_full_disk_is_told_and_what_was_finished_is_kept(filled, auditor, matcher_cache):
     auditor.plan(filled.address, key=b"k")
     size = auditor.state.stat().st_size

@@ -20,9 +20,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 _ENGINE = Path(__file__).parent / "engine"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """For `--dist loadgroup`: tests of one file share what they make, and all with an engine share the engine."""
-    for item in items:
-        group = "engine" if _ENGINE in item.path.parents else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    group = "engine" if _ENGINE in item.path.parents else item.path.relative_to(_ENGINE.parent)
+    item.add_marker(pytest.mark.xdist_group(str(group)))

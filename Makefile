@@ -37,8 +37,16 @@ demo: $(STAMP) ## build the insecure image of the lab and inspect it
 		echo "expected exit code 1 for an insecure image, got $$status" >&2; exit 1; \
 	fi
 
-test: $(STAMP) ## all tests, on all cores; ARGS="-k table" for some
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+# Tests that share an engine, and what they tag in it, run one after the other; all others on all cores.
+test: $(STAMP) ## all tests; ARGS="-k table" for some
+ifeq ($(strip $(ARGS)),)
+	@status=0; \
+	$(BIN)/python -m pytest -n auto --ignore tests/engine || status=$$?; \
+	$(BIN)/python -m pytest tests/engine || status=$$?; \
+	exit $$status
+else
+	$(BIN)/python -m pytest $(ARGS)
+endif
 
 lint: $(STAMP) ## ruff (rules and format), mypy --strict, schemas of what CI systems read
 	$(BIN)/ruff check

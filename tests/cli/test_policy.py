@@ -165,7 +165,7 @@ def test_options_of_single_commands_have_variables_too(run, here, monkeypatch):
     monkeypatch.setenv("IMGSCAN_FAIL_ON_NEW", "medium")
     assert run("compare", "before.tar", "app.tar").code == 1
     assert run("compare", "before.tar", "app.tar", "--fail-on-new", "critical").code == 0
-    unknown = json.loads(run("config", "show", "-f", "json").out)["unknown_variables"]
+    unknown = json.loads(run("config", "show", "-f", "json").out)["config"]["unknown_variables"]
     assert "IMGSCAN_FAIL_ON_NEW" not in unknown
 
 

@@ -62,7 +62,7 @@ def test_the_findings_are_the_same_by_every_way_in(engine, inspect, secret_image
 
 
 def comparable(report):
-    """What is of the image and not of the way it came: an OCI config has no place for a health check, a layout no tag."""
+    """What is of the image and not of the way it came: an OCI config has no health check, a layout no tag."""
     others = ("healthcheck/", "image-hygiene/latest-tag")
     findings = [{**one, "recover": None} for one in report["findings"] if not one["rule"].startswith(others)]
     return {

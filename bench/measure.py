@@ -35,7 +35,7 @@ class Run:
     together: float = 0
     """MB of all its processes at once, memory that they share counted once (PSS); 0 where nobody can tell.
 
-    Looked at ten times a second, so that a shorter peak may be missed; the kernel counts `peak` without a gap.
+    Looked at once a second (ten times cost a tenth of a core), so that a shorter peak may be missed.
     """
 
     @property
@@ -108,7 +108,7 @@ class _Watch:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._over.wait(0.1):
+        while not self._over.wait(1):
             self.most = max(self.most, sum(map(_proportional, self._processes())))
 
     def _processes(self) -> list[Path]:
